@@ -1,0 +1,24 @@
+// A Bloom filter over key hashes: "this part of the log has a row entry for that key, perhaps".
+//
+// 10 bits a key and 6 probes by double hashing, about 1 % false positives, never a false negative.
+// Source: Kirsch and Mitzenmacher, "Less Hashing, Same Performance" (2006). The bytes are stored:
+// the layout must not change.
+#ifndef TRIBUTARY_CRDT_FILTER_H_
+#define TRIBUTARY_CRDT_FILTER_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/types/span.h"
+
+namespace tributary {
+
+std::string BuildFilter(absl::Span<const uint64_t> hashes);
+
+// An empty filter contains nothing.
+bool FilterMayContain(std::string_view filter, uint64_t hash);
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_CRDT_FILTER_H_

@@ -1,0 +1,58 @@
+// Which tables are replicated: crsql_tables(id, name) and crsql_columns(table_id, id, name), checked
+// against the schema. A table counts while its insert trigger exists: SQLite drops that with the
+// table and keeps it with a rename, so neither can leave the catalog behind.
+#ifndef TRIBUTARY_EXT_CATALOG_H_
+#define TRIBUTARY_EXT_CATALOG_H_
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "ext/table.h"
+
+namespace tributary {
+
+class Catalog {
+ public:
+  explicit Catalog(sqlite3* db) : db_(db) {}
+
+  // By number; null where no such table is replicated (any more).
+  Status Get(int64_t id, Table** table);
+  // By name, exactly as the schema spells it; null where it is not replicated.
+  Status Find(std::string_view name, Table** table);
+  // All, ascending by number.
+  Status All(std::vector<Table*>* tables);
+
+  // Whether a trigger that is not ours could replace rows.
+  Status TriggersCanReplace(bool* can);
+
+  // After a change of the schema, by whomever. Tables handed out before are not up to date; they
+  // stay valid while a scan is open.
+  void Invalidate();
+  void OpenScan() { scans_++; }
+  void CloseScan() { scans_--; }
+  // What is cached per transaction.
+  void ForgetTransaction();
+
+ private:
+  struct Entry {
+    int64_t id;
+    std::string name;
+    std::unique_ptr<Table> table;  // made when first asked for
+  };
+  Status List();
+  Status Use(Entry* entry, Table** table);
+
+  sqlite3* db_;
+  bool listed_ = false;
+  bool triggers_can_replace_ = false;
+  std::vector<Entry> entries_;  // ascending by id
+  int scans_ = 0;
+  std::vector<std::unique_ptr<Table>> retired_;
+  std::vector<Table*> by_id_;   // loaded ones, for the path of every write
+};
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_EXT_CATALOG_H_

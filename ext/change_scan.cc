@@ -1,0 +1,203 @@
+#include "ext/change_scan.h"
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "crdt/packed.h"
+#include "ext/merge.h"
+
+namespace tributary {
+
+bool ChangeScan::Later(size_t a, size_t b) const {
+  const LogStream& x = *streams_[a];
+  const LogStream& y = *streams_[b];
+  if (x.version() != y.version()) return x.version() > y.version();
+  if (x.entry().seq != y.entry().seq) return x.entry().seq > y.entry().seq;
+  return x.site_id() > y.site_id();
+}
+
+Status ChangeScan::AddStream(SiteOrdinal site, DbVersion first, DbVersion last) {
+  SiteId id;
+  TRIBUTARY_RETURN_IF_ERROR(c_->stores().sites.IdOf(site, &id));
+  auto stream = std::make_unique<LogStream>(c_->db(), site, id);
+  TRIBUTARY_RETURN_IF_ERROR(stream->Start(first, last));
+  if (!stream->done()) streams_.push_back(std::move(stream));
+  return {};
+}
+
+// Only the transactions that the row's present clock names.
+Status ChangeScan::StartRow(const ChangeFilter& f) {
+  Stores& stores = c_->stores();
+  RowClock clock;
+  bool found;
+  TRIBUTARY_RETURN_IF_ERROR(stores.rows.Get(f.table, *f.key, &clock, &found));
+  if (!found) clock = RowClock::Implied();
+  std::set<std::pair<SiteOrdinal, DbVersion>> transactions;
+  const auto add = [&](const Stamp& s) { transactions.emplace(s.site, s.version); };
+  if (clock.sentinel()) add(*clock.sentinel());
+  if (clock.rest() == Rest::kBase) add(clock.base());
+  for (const CellClock& cell : clock.cells()) add(cell.stamp);
+  if (clock.rest() == Rest::kImplied) {
+    RowLookup lookup{.table = f.table->id(), .key = *f.key};
+    TRIBUTARY_RETURN_IF_ERROR(stores.lookup.FindAll({&lookup}));
+    if (lookup.found) add(lookup.first);
+  }
+  for (const auto& [site, version] : transactions) {
+    if (f.site && *f.site != site) continue;
+    if (version < f.first || version > f.last) continue;
+    TRIBUTARY_RETURN_IF_ERROR(AddStream(site, version, version));
+  }
+  return {};
+}
+
+Status ChangeScan::Start(const ChangeFilter& filter) {
+  Stop();
+  filter_ = filter;
+  c_->stores().catalog.OpenScan();
+  open_ = true;
+  if (filter.table != nullptr && filter.key) {
+    TRIBUTARY_RETURN_IF_ERROR(StartRow(filter));
+  } else if (filter.site) {
+    TRIBUTARY_RETURN_IF_ERROR(AddStream(*filter.site, filter.first, filter.last));
+  } else {
+    std::vector<SiteOrdinal> sites;
+    TRIBUTARY_RETURN_IF_ERROR(c_->stores().sites.All(&sites));
+    for (const SiteOrdinal s : sites) {
+      TRIBUTARY_RETURN_IF_ERROR(AddStream(s, filter.first, filter.last));
+    }
+  }
+  for (size_t i = 0; i < streams_.size(); i++) heap_.push_back(i);
+  const auto later = [this](size_t a, size_t b) { return Later(a, b); };
+  std::make_heap(heap_.begin(), heap_.end(), later);
+  done_ = false;
+  return NextEntry();
+}
+
+void ChangeScan::Stop() {
+  if (open_ && c_->has_stores()) c_->stores().catalog.CloseScan();
+  open_ = false;
+  done_ = true;
+  streams_.clear();
+  heap_.clear();
+  records_.clear();
+  selects_.clear();
+  stream_ = nullptr;
+  select_ = nullptr;
+  at_ = 0;
+}
+
+Status ChangeScan::Next() {
+  if (++at_ < records_.size()) return {};
+  const auto later = [this](size_t a, size_t b) { return Later(a, b); };
+  // The present entry's stream is on top of the heap.
+  std::pop_heap(heap_.begin(), heap_.end(), later);
+  TRIBUTARY_RETURN_IF_ERROR(stream_->Next());
+  if (stream_->done()) {
+    heap_.pop_back();
+  } else {
+    std::push_heap(heap_.begin(), heap_.end(), later);
+  }
+  return NextEntry();
+}
+
+// Goes on from the entry on top of the heap to one that has live records.
+Status ChangeScan::NextEntry() {
+  const auto later = [this](size_t a, size_t b) { return Later(a, b); };
+  while (!heap_.empty()) {
+    stream_ = streams_[heap_.front()].get();
+    bool any;
+    TRIBUTARY_RETURN_IF_ERROR(Expand(&any));
+    if (any) return {};
+    std::pop_heap(heap_.begin(), heap_.end(), later);
+    TRIBUTARY_RETURN_IF_ERROR(stream_->Next());
+    if (stream_->done()) {
+      heap_.pop_back();
+    } else {
+      std::push_heap(heap_.begin(), heap_.end(), later);
+    }
+  }
+  done_ = true;
+  return {};
+}
+
+void ChangeScan::AddCell(int column, ColumnId id, Seq seq, bool implied_by_entry) {
+  const RowClock::CellView cell = clock_.Cell(id, table_->layouts());
+  if (cell.implied ? !implied_by_entry
+                   : cell.version == ColVersion(0) ||
+                         cell.stamp != Stamp{stream_->site(), stream_->version(), seq}) {
+    return;
+  }
+  if (filter_.cid && table_->columns()[column].name != *filter_.cid) return;
+  records_.push_back({column, cell.version, seq});
+}
+
+Status ChangeScan::ReadRow(bool* found) {
+  Statement& s = selects_[table_];
+  if (!s.prepared()) TRIBUTARY_RETURN_IF_ERROR(table_->PrepareSelect(&s));
+  s.Reset();
+  TRIBUTARY_RETURN_IF_ERROR(table_->BindKey(&s, key(), &decoder_));
+  select_ = &s;
+  return s.Step(found);
+}
+
+Status ChangeScan::Expand(bool* any) {
+  records_.clear();
+  at_ = 0;
+  *any = false;
+  packed_.clear();
+  const LogEntry& e = stream_->entry();
+  Stores& stores = c_->stores();
+  if (table_ == nullptr || table_->id() != e.table) {
+    TRIBUTARY_RETURN_IF_ERROR(stores.catalog.Get(e.table, &table_));
+  }
+  if (table_ == nullptr || (filter_.table != nullptr && filter_.table != table_)) return {};
+  if (filter_.key && *filter_.key != e.key) return {};
+  bool found;
+  TRIBUTARY_RETURN_IF_ERROR(stores.rows.Get(table_, e.key, &clock_, &found));
+  if (!found) clock_ = RowClock::Implied();
+  const Layouts& layouts = table_->layouts();
+  const bool whole = e.kind == LogKind::kRow || e.kind == LogKind::kAllCells;
+  if (e.kind == LogKind::kSentinel || (whole && e.width == 0)) {
+    const bool live =
+        e.kind == LogKind::kRow
+            ? clock_.rest() == Rest::kImplied && !clock_.sentinel()
+            : clock_.sentinel() == Stamp{stream_->site(), stream_->version(), e.seq};
+    const bool wanted = !filter_.cid || *filter_.cid == kSentinelCid;
+    if (live && wanted) records_.push_back({-1, ColVersion(clock_.cl().value), e.seq});
+  } else if (whole) {
+    if (!layouts.Has(e.layout)) return {};
+    const Layout& layout = layouts.Get(e.layout);
+    for (size_t i = 0; i < layout.size(); i++) {
+      const int column = table_->FindColumn(layout[i]);
+      if (column < 0) continue;
+      AddCell(column, layout[i], e.seq + static_cast<int64_t>(i), e.kind == LogKind::kRow);
+    }
+  } else {
+    for (const LogCell& cell : e.cells) {
+      const int column = table_->FindColumn(cell.column);
+      if (column >= 0) AddCell(column, cell.column, cell.seq, false);
+    }
+  }
+  *any = !records_.empty();
+  if (*any && records_.front().column >= 0) {
+    // A row that vanished behind our back (deleted with the sync bit on) has nothing to say.
+    TRIBUTARY_RETURN_IF_ERROR(ReadRow(any));
+  }
+  return {};
+}
+
+std::string_view ChangeScan::packed_key() {
+  if (packed_.empty()) {
+    ByteReader in(key());
+    if (decoder_.Decode(&in, table_->key().size())) PackValues(decoder_.values(), &packed_);
+  }
+  return packed_;
+}
+
+sqlite3_value* ChangeScan::value() const {
+  const int column = record().column;
+  return column < 0 ? nullptr : sqlite3_column_value(select_->get(), column);
+}
+
+}  // namespace tributary

@@ -1,0 +1,89 @@
+// Reads the changes that this replica knows, in the order (db_version, seq), from the log: drops
+// what is stale (R3), takes values from the base tables (R4). Cost: proportional to what the range
+// of versions holds.
+#ifndef TRIBUTARY_EXT_CHANGE_SCAN_H_
+#define TRIBUTARY_EXT_CHANGE_SCAN_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "crdt/log_chunk.h"
+#include "ext/connection.h"
+#include "ext/log_stream.h"
+
+namespace tributary {
+
+struct ChangeFilter {
+  DbVersion first{0};
+  DbVersion last = kMaxDbVersion;
+  std::optional<SiteOrdinal> site;
+  Table* table = nullptr;          // only this one
+  std::optional<std::string> key;  // of that table: only this row
+  std::optional<std::string> cid;
+};
+
+struct ChangeRecord {
+  int column = -1;  // index into the table's columns; -1 for the sentinel
+  ColVersion version;
+  Seq seq;
+};
+
+class ChangeScan {
+ public:
+  explicit ChangeScan(Connection* connection) : c_(connection) {}
+  ~ChangeScan() { Stop(); }
+  ChangeScan(const ChangeScan&) = delete;
+  ChangeScan& operator=(const ChangeScan&) = delete;
+
+  // Starts at the first record.
+  Status Start(const ChangeFilter& filter);
+  Status Next();
+  bool done() const { return done_; }
+  void Stop();
+
+  // The present record; valid until Next.
+  const ChangeRecord& record() const { return records_[at_]; }
+  Table* table() const { return table_; }
+  std::string_view key() const { return stream_->entry().key; }
+  std::string_view packed_key();
+  CausalLength cl() const { return clock_.cl(); }
+  DbVersion db_version() const { return stream_->version(); }
+  SiteOrdinal site() const { return stream_->site(); }
+  const SiteId& site_id() const { return stream_->site_id(); }
+  uint64_t ts() const { return stream_->header().ts; }
+  const LogHeader& header() const { return stream_->header(); }
+  // The cell's value, or null for the sentinel. Valid until Next.
+  sqlite3_value* value() const;
+
+ private:
+  Status StartRow(const ChangeFilter& filter);
+  Status AddStream(SiteOrdinal site, DbVersion first, DbVersion last);
+  Status NextEntry();
+  Status Expand(bool* any);
+  void AddCell(int column, ColumnId id, Seq seq, bool implied_by_entry);
+  Status ReadRow(bool* found);
+  bool Later(size_t a, size_t b) const;
+
+  Connection* c_;
+  ChangeFilter filter_;
+  bool open_ = false;
+  bool done_ = true;
+  std::vector<std::unique_ptr<LogStream>> streams_;
+  std::vector<size_t> heap_;  // streams by their next entry, the earliest on top
+  LogStream* stream_ = nullptr;
+  Table* table_ = nullptr;
+  RowClock clock_;
+  std::vector<ChangeRecord> records_;
+  size_t at_ = 0;
+  std::string packed_;
+  KeyDecoder decoder_;
+  absl::flat_hash_map<Table*, Statement> selects_;
+  Statement* select_ = nullptr;
+};
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_EXT_CHANGE_SCAN_H_

@@ -1,0 +1,147 @@
+#include "ext/connection.h"
+
+#include "absl/strings/str_cat.h"
+#include "ext/flush.h"
+#include "ext/merge.h"
+#include "ext/storage.h"
+
+namespace tributary {
+
+Status Connection::Ready() {
+  if (stores_ != nullptr && storage_ready_) return {};
+  if (!storage_ready_) {
+    TRIBUTARY_RETURN_IF_ERROR(EnsureStorage(db_, &storage_ready_));
+    if (!storage_ready_) {
+      return {SQLITE_READONLY,
+              "Tributary's tables do not exist in this database and cannot be made now, because it "
+              "is read-only or locked"};
+    }
+  }
+  stores_ = std::make_unique<Stores>(db_);
+  schema_changes_ = 0;
+  return {};
+}
+
+Status Connection::Join() {
+  if (joined_) return {};
+  TRIBUTARY_RETURN_IF_ERROR(Ready());
+  TRIBUTARY_RETURN_IF_ERROR(
+      stores_->join.PrepareOnce(db_, "INSERT INTO crsql_transaction(n) VALUES (NULL)"));
+  TRIBUTARY_RETURN_IF_ERROR(stores_->join.Run());
+  joined_ = true;
+  TRIBUTARY_RETURN_IF_ERROR(Refresh());
+  TRIBUTARY_RETURN_IF_ERROR(stores_->temp_triggers.PrepareOnce(
+      db_, "SELECT 1 FROM sqlite_temp_schema WHERE type = 'trigger' LIMIT 1"));
+  TRIBUTARY_RETURN_IF_ERROR(stores_->temp_triggers.Step(&temp_triggers_));
+  stores_->temp_triggers.Reset();
+  return {};
+}
+
+Status Connection::Refresh() {
+  TRIBUTARY_RETURN_IF_ERROR(Ready());
+  LogHead head;
+  TRIBUTARY_RETURN_IF_ERROR(stores_->log.ReadHead(&head));
+  if (stores_->log.schema_changes() != schema_changes_ && !merging) {
+    TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this));
+    schema_changes_ = stores_->log.schema_changes();
+    stores_->catalog.Invalidate();
+  }
+  if (!joined_) {
+    stores_->catalog.ForgetTransaction();
+    stores_->sites.Forget();
+  }
+  return {};
+}
+
+Status Connection::LastVersion(DbVersion* version) {
+  TRIBUTARY_RETURN_IF_ERROR(Ready());
+  LogHead head;
+  TRIBUTARY_RETURN_IF_ERROR(stores_->log.ReadHead(&head));
+  // What this transaction was allotted is not committed yet.
+  *version = capture.state.version > DbVersion(0) ? capture.state.version + -1 : head.last_version;
+  return {};
+}
+
+Status Connection::NextVersion(DbVersion* version) {
+  TRIBUTARY_RETURN_IF_ERROR(LastVersion(version));
+  *version = *version + 1;
+  return {};
+}
+
+Status Connection::MergeEqualValues(bool* on) {
+  if (merge_equal_values_ < 0) {
+    Statement s;
+    TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+        db_, "SELECT value FROM crsql_master WHERE key = 'config.merge-equal-values'"));
+    bool row;
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+    merge_equal_values_ = row && s.Int(0) == 1 ? 1 : 0;
+  }
+  *on = merge_equal_values_ == 1;
+  return {};
+}
+
+Status Connection::Flush() {
+  if (stores_ == nullptr || merging) return {};
+  if (stores_->merge.empty() && capture.list.empty()) return {};
+  const ScopedHostCounters counters(this);
+  TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this));
+  return FlushCapture(this);
+}
+
+Status Connection::OnSync() { return Flush(); }
+
+void Connection::OnEnd() {
+  joined_ = false;
+  ts = 0;
+  merge_equal_values_ = -1;
+  capture.End();
+  if (stores_ == nullptr) return;
+  stores_->merge.Clear();
+  stores_->log.ForgetPosition();
+  stores_->lookup.Forget();
+  stores_->sites.Forget();
+  stores_->catalog.ForgetTransaction();
+}
+
+Status Connection::OnSavepoint(int level) {
+  if (!merging && stores_ != nullptr && !stores_->merge.empty()) {
+    const ScopedHostCounters counters(this);
+    TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this));
+  }
+  capture.Savepoint(level);
+  return {};
+}
+
+void Connection::OnRollbackTo(int level) {
+  capture.RollbackTo(level);
+  // A statement that a merge ran has failed: the merge itself has not changed anything yet.
+  if (merging || stores_ == nullptr) return;
+  stores_->merge.Clear();
+  stores_->log.ForgetPosition();
+  stores_->lookup.Forget();
+  stores_->sites.Forget();
+  stores_->catalog.Invalidate();
+}
+
+ScopedHostCounters::ScopedHostCounters(Connection* c)
+    : c_(c),
+      changes_(sqlite3_changes64(c->db())),
+      rowid_(sqlite3_last_insert_rowid(c->db())) {}
+
+ScopedHostCounters::~ScopedHostCounters() {
+  sqlite3* db = c_->db();
+  sqlite3_set_last_insert_rowid(db, rowid_);
+  // Where a statement of the host is being committed by itself, it sets changes() when it is done.
+  if (sqlite3_get_autocommit(db) != 0 || sqlite3_changes64(db) == changes_ || !c_->has_stores()) {
+    return;
+  }
+  // There is no call to set changes(); a statement of ours that "changes" as many rows does.
+  Statement& s = c_->stores().restore_changes;
+  if (!s.PrepareOnce(db, "DELETE FROM crsql_transaction WHERE n = ?1").ok()) return;
+  s.Bind(1, changes_);
+  (void)s.Run();
+  sqlite3_set_last_insert_rowid(db, rowid_);
+}
+
+}  // namespace tributary

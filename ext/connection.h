@@ -1,0 +1,112 @@
+// All that Tributary holds for one SQLite connection, and how it takes part in its transactions.
+//
+// Life: made by the entry point, owned by the module `crsql_transaction`, freed by sqlite3_close.
+// Statements are given up when that module's table is disconnected, which sqlite3_close does before
+// it looks for open ones: no crsql_finalize() is needed.
+#ifndef TRIBUTARY_EXT_CONNECTION_H_
+#define TRIBUTARY_EXT_CONNECTION_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "ext/capture.h"
+#include "ext/catalog.h"
+#include "ext/log_lookup.h"
+#include "ext/log_store.h"
+#include "ext/merge_buffer.h"
+#include "ext/replace_watch.h"
+#include "ext/row_store.h"
+#include "ext/sites.h"
+
+namespace tributary {
+
+// What needs prepared statements; dropped as a whole to let go of them.
+struct Stores {
+  explicit Stores(sqlite3* db)
+      : catalog(db), sites(db), rows(db), log(db), lookup(db), replace_watch(db) {}
+  Catalog catalog;
+  Sites sites;
+  RowStore rows;
+  LogStore log;
+  LogLookup lookup;
+  ReplaceWatch replace_watch;
+  MergeBuffer merge;
+  Statement join;
+  Statement restore_changes;
+  Statement temp_triggers;
+};
+
+class Connection {
+ public:
+  explicit Connection(sqlite3* db) : db_(db) {}
+
+  sqlite3* db() const { return db_; }
+  // Fails where the file has no storage and cannot get any now.
+  Status Ready();
+  // REQUIRES: Ready() was ok.
+  Stores& stores() { return *stores_; }
+  bool has_stores() const { return stores_ != nullptr; }
+
+  Capture capture;
+
+  // Settings and per-transaction values that SQL can set.
+  int64_t sync_bit = 0;
+  uint64_t ts = 0;
+  // A merge is writing a base table: triggers may run, but nothing of ours may change under it.
+  bool merging = false;
+  Status MergeEqualValues(bool* on);
+  void ForgetSettings() { merge_equal_values_ = -1; }
+
+  // Takes part in the running transaction, so that the callbacks below come. Cheap if it does.
+  Status Join();
+  bool joined() const { return joined_; }
+  // Looks at the schema again if it changed, and at the file where no transaction is joined.
+  Status Refresh();
+
+  // Version of the last committed local transaction, and the one this transaction has or would get.
+  Status LastVersion(DbVersion* version);
+  Status NextVersion(DbVersion* version);
+
+  // Writes what is captured and merged to the file. No-op where there is nothing.
+  Status Flush();
+
+  // The callbacks of the transaction module.
+  Status OnSync();
+  void OnEnd();
+  Status OnSavepoint(int level);
+  void OnRelease(int level) { capture.Release(level); }
+  void OnRollbackTo(int level);
+  void OnDisconnect() { stores_.reset(); }
+
+ private:
+  sqlite3* db_;
+  std::unique_ptr<Stores> stores_;
+  bool storage_ready_ = false;
+  bool joined_ = false;
+  bool temp_triggers_ = false;
+  int schema_changes_ = 0;
+  int8_t merge_equal_values_ = -1;
+
+ public:
+  // Whether a TEMP trigger exists (it could replace rows); known since Join.
+  bool has_temp_triggers() const { return temp_triggers_; }
+};
+
+// Keeps changes() and last_insert_rowid() as the host's statements left them.
+class ScopedHostCounters {
+ public:
+  explicit ScopedHostCounters(Connection* c);
+  ~ScopedHostCounters();
+  ScopedHostCounters(const ScopedHostCounters&) = delete;
+  ScopedHostCounters& operator=(const ScopedHostCounters&) = delete;
+
+ private:
+  Connection* c_;
+  int64_t changes_;
+  int64_t rowid_;
+};
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_EXT_CONNECTION_H_

@@ -1,0 +1,370 @@
+#include "ext/flush.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "ext/log_writer.h"
+
+namespace tributary {
+namespace {
+
+constexpr int32_t kNoClock = -1;
+
+int64_t NowMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+// A row that the list mentions. Most are first inserts and need no RowClock at all.
+struct FoldRow {
+  Table* table;
+  std::string_view key;
+  int32_t clock = kNoClock;  // index into clocks_, once the row has more than its first insert
+  bool inserted = false;     // its first insert is in this list, at `seq`
+  bool was_alive = false;    // before the list, by a look-up that a REPLACE needed
+  Seq seq;
+};
+
+struct RowName {
+  int64_t table;
+  std::string_view key;
+  bool operator==(const RowName&) const = default;
+};
+struct RowNameHash {
+  size_t operator()(const RowName& n) const { return HashKey(n.table, n.key); }
+};
+
+// One record that the list leaves behind, to be logged in seq order.
+struct Record {
+  Seq seq;
+  uint32_t row;
+  LogKind kind;
+  ColumnId column;
+};
+
+class Folder {
+ public:
+  Folder(Connection* c, StampSource* source)
+      : list_(c->capture.list), stores_(c->stores()), source_(source), first_seq_(source->next()) {}
+
+  Status Run(LogWriter* log) {
+    TRIBUTARY_RETURN_IF_ERROR(Group());
+    TRIBUTARY_RETURN_IF_ERROR(LoadClocks());
+    TRIBUTARY_RETURN_IF_ERROR(LookUpReplaced());
+    for (size_t i = 0; i < list_.size(); i++) Fold(i);
+    TRIBUTARY_RETURN_IF_ERROR(StoreClocks());
+    return WriteLog(log);
+  }
+
+ private:
+  // The row of an operation, and of the place it moved away from.
+  struct OpRows {
+    uint32_t row;
+    uint32_t old_row;
+  };
+
+  uint32_t RowOf(Table* table, std::string_view key) {
+    const auto [it, added] =
+        index_.try_emplace({table->id(), key}, static_cast<uint32_t>(rows_.size()));
+    if (added) rows_.push_back({.table = table, .key = key});
+    return it->second;
+  }
+
+  Status Group() {
+    index_.reserve(list_.size());
+    rows_.reserve(list_.size());
+    op_rows_.reserve(list_.size());
+    for (const Op& op : list_.ops()) {
+      Table* table;
+      TRIBUTARY_RETURN_IF_ERROR(stores_.catalog.Get(op.table, &table));
+      if (table == nullptr) {
+        // Dropped, or turned back to an ordinary one, later in this transaction.
+        op_rows_.push_back({kNoRow, kNoRow});
+        continue;
+      }
+      OpRows rows{RowOf(table, list_.Key(op)), kNoRow};
+      if (op.old_key_size > 0) rows.old_row = RowOf(table, list_.OldKey(op));
+      op_rows_.push_back(rows);
+    }
+    return {};
+  }
+
+  // Reads the stored exceptions, in key order: neighbours share pages.
+  Status LoadClocks() {
+    std::vector<uint32_t> order;
+    for (uint32_t i = 0; i < rows_.size(); i++) {
+      bool any;
+      TRIBUTARY_RETURN_IF_ERROR(stores_.rows.HasAny(rows_[i].table, &any));
+      if (any) order.push_back(i);
+    }
+    SortByKey(&order);
+    RowClock clock;
+    for (const uint32_t i : order) {
+      bool found;
+      TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Get(rows_[i].table, rows_[i].key, &clock, &found));
+      if (found) SetClock(&rows_[i], std::move(clock));
+    }
+    return {};
+  }
+
+  // A REPLACE that no trigger saw: whether the key was alive is in the log, or it was not.
+  Status LookUpReplaced() {
+    std::vector<std::pair<uint32_t, RowLookup>> lookups;
+    std::vector<bool> seen(rows_.size());
+    for (size_t i = 0; i < list_.size(); i++) {
+      const uint32_t r = op_rows_[i].row;
+      if (r == kNoRow) continue;
+      const OpKind kind = list_.ops()[i].kind;
+      if (op_rows_[i].old_row != kNoRow) seen[op_rows_[i].old_row] = true;
+      if ((kind == OpKind::kInsertOrReplace || kind == OpKind::kMoveOrReplace) && !seen[r] &&
+          rows_[r].clock == kNoClock) {
+        lookups.push_back({r, {.table = rows_[r].table->id(), .key = rows_[r].key}});
+      }
+      seen[r] = true;
+    }
+    if (lookups.empty()) return {};
+    std::vector<RowLookup*> wanted;
+    for (auto& [row, lookup] : lookups) wanted.push_back(&lookup);
+    TRIBUTARY_RETURN_IF_ERROR(stores_.lookup.FindAll(wanted));
+    for (const auto& [row, lookup] : lookups) rows_[row].was_alive = lookup.found;
+    return {};
+  }
+
+  void SetClock(FoldRow* row, RowClock&& clock) {
+    row->clock = static_cast<int32_t>(clocks_.size());
+    clocks_.push_back(std::move(clock));
+    clock_rows_.push_back(static_cast<uint32_t>(row - rows_.data()));
+  }
+
+  // The row's clock to be changed. A row that is written without being inserted was alive.
+  RowClock* Clock(uint32_t r, bool absent_is_alive) {
+    FoldRow& row = rows_[r];
+    if (row.clock == kNoClock) {
+      const bool alive = row.inserted || row.was_alive || absent_is_alive;
+      SetClock(&row, alive ? RowClock::Implied() : RowClock());
+    }
+    return &clocks_[row.clock];
+  }
+
+  void FoldInsert(uint32_t r, bool replaced) {
+    FoldRow& row = rows_[r];
+    const Layouts& layouts = row.table->layouts();
+    replaced = replaced || row.was_alive || row.inserted;
+    if (row.clock == kNoClock && !replaced) {
+      row.inserted = true;
+      row.seq = *RowClock().Insert(false, layouts, source_);
+      return;
+    }
+    RowClock* clock = Clock(r, replaced);
+    (void)clock->Insert(clock->IsAlive(), layouts, source_);
+  }
+
+  void Fold(size_t i) {
+    const Op& op = list_.ops()[i];
+    const OpRows& at = op_rows_[i];
+    if (at.row == kNoRow) return;
+    const Layouts& layouts = rows_[at.row].table->layouts();
+    switch (op.kind) {
+      case OpKind::kInsert:
+      case OpKind::kInsertOrReplace:
+        FoldInsert(at.row, false);
+        return;
+      case OpKind::kReplace:
+        FoldInsert(at.row, true);
+        return;
+      case OpKind::kUpdate:
+        list_.Columns(op, &columns_);
+        Clock(at.row, true)->Update(columns_, layouts, source_);
+        return;
+      case OpKind::kDelete:
+        Clock(at.row, true)->Delete(source_);
+        return;
+      case OpKind::kMove:
+      case OpKind::kMoveOrReplace:
+      case OpKind::kMoveReplace: {
+        const RowClock from = *Clock(at.old_row, true);
+        clocks_[rows_[at.old_row].clock].Delete(source_);
+        RowClock* to = Clock(at.row, op.kind == OpKind::kMoveReplace);
+        to->MoveIn(from, layouts, source_);
+        list_.Columns(op, &columns_);
+        if (!columns_.empty()) to->Update(columns_, layouts, source_);
+        return;
+      }
+    }
+  }
+
+  Status StoreClocks() {
+    std::vector<uint32_t> order = clock_rows_;
+    SortByKey(&order);
+    for (const uint32_t r : order) {
+      FoldRow& row = rows_[r];
+      RowClock& clock = clocks_[row.clock];
+      // Its row entry will not be written, so that the birth must be kept here (T20).
+      if (row.inserted && clock.rest() != Rest::kImplied && clock.births().empty()) {
+        clock.SetBirth({kOwnSite, source_->version()});
+      }
+      if (!clock.IsImplied()) TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Put(row.table, row.key, clock));
+    }
+    return {};
+  }
+
+  bool IsOurs(const Stamp& s) const {
+    return s.site == kOwnSite && s.version == source_->version() && s.seq >= first_seq_;
+  }
+
+  void AddRecords(uint32_t r) {
+    const FoldRow& row = rows_[r];
+    if (row.clock == kNoClock) {
+      records_.push_back({row.seq, r, LogKind::kRow, 0});
+      return;
+    }
+    const RowClock& clock = clocks_[row.clock];
+    if (row.inserted && clock.rest() == Rest::kImplied) {
+      records_.push_back({row.seq, r, LogKind::kRow, 0});
+    }
+    if (clock.sentinel() && IsOurs(*clock.sentinel())) {
+      records_.push_back({clock.sentinel()->seq, r, LogKind::kSentinel, 0});
+    }
+    const Layouts& layouts = row.table->layouts();
+    if (clock.rest() == Rest::kBase && IsOurs(clock.base()) &&
+        clock.base_layout() == layouts.current_number()) {
+      // Cells that were written again since have their own stamps; the entry is stale for those.
+      records_.push_back({clock.base().seq, r, LogKind::kAllCells, 0});
+    }
+    for (const CellClock& c : clock.cells()) {
+      if (IsOurs(c.stamp)) records_.push_back({c.stamp.seq, r, LogKind::kCells, c.column});
+    }
+  }
+
+  Status WriteLog(LogWriter* log) {
+    records_.reserve(rows_.size());
+    for (uint32_t r = 0; r < rows_.size(); r++) AddRecords(r);
+    const auto by_seq = [](const Record& a, const Record& b) { return a.seq < b.seq; };
+    if (!std::is_sorted(records_.begin(), records_.end(), by_seq)) {
+      std::sort(records_.begin(), records_.end(), by_seq);
+    }
+    LogEntry entry;
+    for (size_t i = 0; i < records_.size();) {
+      const Record& first = records_[i];
+      const FoldRow& row = rows_[first.row];
+      entry.table = row.table->id();
+      entry.layout = row.table->layouts().current_number();
+      entry.width = static_cast<uint32_t>(row.table->columns().size());
+      entry.key_width = static_cast<uint32_t>(row.table->key().size());
+      entry.kind = first.kind;
+      entry.seq = first.seq;
+      entry.key = row.key;
+      entry.cells.clear();
+      i++;
+      if (first.kind == LogKind::kCells) {
+        entry.cells.push_back({first.column, first.seq});
+        for (; i < records_.size() && records_[i].row == first.row &&
+               records_[i].kind == LogKind::kCells;
+             i++) {
+          entry.cells.push_back({records_[i].column, records_[i].seq});
+        }
+      }
+      TRIBUTARY_RETURN_IF_ERROR(log->Add(entry));
+    }
+    return log->Close();
+  }
+
+  void SortByKey(std::vector<uint32_t>* order) const {
+    std::sort(order->begin(), order->end(), [this](uint32_t a, uint32_t b) {
+      const FoldRow& x = rows_[a];
+      const FoldRow& y = rows_[b];
+      if (x.table != y.table) return x.table->id() < y.table->id();
+      return x.key < y.key;
+    });
+  }
+
+  static constexpr uint32_t kNoRow = UINT32_MAX;
+
+  const OpList& list_;
+  Stores& stores_;
+  StampSource* source_;
+  const Seq first_seq_;
+  absl::flat_hash_map<RowName, uint32_t, RowNameHash> index_;
+  std::vector<FoldRow> rows_;
+  std::vector<OpRows> op_rows_;
+  std::vector<RowClock> clocks_;
+  std::vector<uint32_t> clock_rows_;  // the row of each clock
+  std::vector<Record> records_;
+  std::vector<ColumnId> columns_;
+};
+
+// Allots the transaction its version if it has none yet.
+Status Allot(Connection* c, LogHead* head) {
+  TRIBUTARY_RETURN_IF_ERROR(c->stores().log.ReadHead(head));
+  DbVersion& version = c->capture.state.version;
+  if (version == DbVersion(0)) {
+    if (head->last_version >= kMaxDbVersion) {
+      return {SQLITE_FULL, "no db_version is left: this replica has issued all of them"};
+    }
+    version = head->last_version + 1;
+    head->last_version = version;
+  }
+  return {};
+}
+
+}  // namespace
+
+Status FlushCapture(Connection* c) {
+  Capture& capture = c->capture;
+  if (capture.list.empty()) return {};
+  LogHead head;
+  TRIBUTARY_RETURN_IF_ERROR(Allot(c, &head));
+  StampSource source(capture.state.version, capture.state.next_seq);
+  LogWriter log(&c->stores().log, kOwnSite, source.version(),
+                {.commit_ms = NowMs(), .ts = c->ts});
+  Folder folder(c, &source);
+  TRIBUTARY_RETURN_IF_ERROR(folder.Run(&log));
+  TRIBUTARY_RETURN_IF_ERROR(c->stores().log.WriteHead(head));
+  capture.state.next_seq = source.next();
+  capture.Flushed();
+  return {};
+}
+
+Status LogBackfill(Connection* c, Table* table) {
+  LogHead head;
+  Statement keys;
+  std::string sql = "SELECT ";
+  for (size_t i = 0; i < table->key().size(); i++) {
+    absl::StrAppend(&sql, i > 0 ? ", " : "", QuoteName(table->key()[i].name));
+  }
+  absl::StrAppend(&sql, " FROM main.", QuoteName(table->name()));
+  TRIBUTARY_RETURN_IF_ERROR(keys.Prepare(c->db(), sql));
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(keys.Step(&row));
+  if (!row) return {};
+  TRIBUTARY_RETURN_IF_ERROR(Allot(c, &head));
+  StampSource source(c->capture.state.version, c->capture.state.next_seq);
+  LogWriter log(&c->stores().log, kOwnSite, source.version(),
+                {.backfill = true, .commit_ms = NowMs(), .ts = c->ts});
+  LogEntry entry{.table = table->id(),
+                 .layout = table->layouts().current_number(),
+                 .width = static_cast<uint32_t>(table->columns().size()),
+                 .key_width = static_cast<uint32_t>(table->key().size()),
+                 .kind = LogKind::kRow};
+  std::string key;
+  std::vector<sqlite3_value*> values(table->key().size());
+  while (row) {
+    key.clear();
+    for (size_t i = 0; i < values.size(); i++) {
+      values[i] = sqlite3_column_value(keys.get(), static_cast<int>(i));
+    }
+    TRIBUTARY_RETURN_IF_ERROR(table->EncodeKey(values.data(), &key));
+    entry.key = key;
+    entry.seq = *RowClock().Insert(false, table->layouts(), &source);
+    TRIBUTARY_RETURN_IF_ERROR(log.Add(entry));
+    TRIBUTARY_RETURN_IF_ERROR(keys.Step(&row));
+  }
+  TRIBUTARY_RETURN_IF_ERROR(log.Close());
+  c->capture.state.next_seq = source.next();
+  return c->stores().log.WriteHead(head);
+}
+
+}  // namespace tributary

@@ -1,0 +1,18 @@
+// Turns the captured local writes of a transaction into clocks (exceptions) and log entries.
+#ifndef TRIBUTARY_EXT_FLUSH_H_
+#define TRIBUTARY_EXT_FLUSH_H_
+
+#include "ext/connection.h"
+
+namespace tributary {
+
+// Writes connection->capture.list to the file and empties it. On failure the caller's transaction
+// or savepoint is rolled back by SQLite; the list is then restored by Capture::RollbackTo.
+Status FlushCapture(Connection* connection);
+
+// Logs every row of a table that has just become replicated as one transaction of this site.
+Status LogBackfill(Connection* connection, Table* table);
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_EXT_FLUSH_H_

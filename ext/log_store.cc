@@ -1,0 +1,105 @@
+#include "ext/log_store.h"
+
+#include "crdt/coding.h"
+
+namespace tributary {
+namespace {
+
+constexpr char kHeadFormat = 1;
+
+std::string EncodeHead(const LogHead& head) {
+  std::string data(1, kHeadFormat);
+  PutVarint(&data, static_cast<uint64_t>(head.last_version.value));
+  PutVarint(&data, static_cast<uint64_t>(head.debt));
+  if (head.sweeping) {
+    PutVarint(&data, head.sweep_site);
+    PutVarint(&data, static_cast<uint64_t>(head.sweep_version.value));
+    PutVarint(&data, static_cast<uint64_t>(head.sweep_chunk));
+  }
+  return data;
+}
+
+bool DecodeHead(std::string_view data, LogHead* head) {
+  ByteReader in(data);
+  uint8_t format;
+  if (!in.Byte(&format) || format != kHeadFormat || !in.Count(&head->last_version.value) ||
+      !in.Count(&head->debt)) {
+    return false;
+  }
+  head->sweeping = !in.empty();
+  if (!head->sweeping) return true;
+  int64_t site;
+  if (!in.Count(&site) || site > UINT32_MAX || !in.Count(&head->sweep_version.value) ||
+      !in.Count(&head->sweep_chunk)) {
+    return false;
+  }
+  head->sweep_site = static_cast<SiteOrdinal>(site);
+  return in.empty();
+}
+
+}  // namespace
+
+Status LogStore::ReadHead(LogHead* head) {
+  *head = LogHead();
+  TRIBUTARY_RETURN_IF_ERROR(read_head_.PrepareOnce(
+      db_, "SELECT data FROM crsql_log WHERE site = 0 AND version = 9223372036854775807"));
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(read_head_.Step(&row));
+  ScopedReset reset(&read_head_);
+  if (row && !DecodeHead(read_head_.Blob(0), head)) {
+    return Status::Corrupt("the head of crsql_log is malformed");
+  }
+  return {};
+}
+
+Status LogStore::WriteHead(const LogHead& head) {
+  const std::string data = EncodeHead(head);
+  TRIBUTARY_RETURN_IF_ERROR(write_head_.PrepareOnce(
+      db_,
+      "INSERT INTO crsql_log(site, version, chunk, data) "
+      "VALUES (0, 9223372036854775807, 0, ?1) "
+      "ON CONFLICT(site, version, chunk) DO UPDATE SET data = excluded.data"));
+  write_head_.BindBlob(1, data);
+  return write_head_.Run();
+}
+
+Status LogStore::Append(SiteOrdinal site, DbVersion version, std::string_view data) {
+  if (site != last_site_ || version != last_version_) {
+    TRIBUTARY_RETURN_IF_ERROR(next_chunk_.PrepareOnce(
+        db_,
+        "SELECT chunk FROM crsql_log WHERE site = ?1 AND version = ?2 ORDER BY chunk DESC LIMIT 1"));
+    next_chunk_.Bind(1, site);
+    next_chunk_.Bind(2, version.value);
+    bool row;
+    TRIBUTARY_RETURN_IF_ERROR(next_chunk_.Step(&row));
+    last_chunk_ = row ? next_chunk_.Int(0) : -1;
+    next_chunk_.Reset();
+    last_site_ = site;
+    last_version_ = version;
+  }
+  return Replace(site, version, ++last_chunk_, data);
+}
+
+Status LogStore::Replace(SiteOrdinal site, DbVersion version, int64_t chunk,
+                         std::string_view data) {
+  TRIBUTARY_RETURN_IF_ERROR(write_chunk_.PrepareOnce(
+      db_,
+      "INSERT INTO crsql_log(site, version, chunk, data) VALUES (?1, ?2, ?3, ?4) "
+      "ON CONFLICT(site, version, chunk) DO UPDATE SET data = excluded.data"));
+  write_chunk_.Bind(1, site);
+  write_chunk_.Bind(2, version.value);
+  write_chunk_.Bind(3, chunk);
+  write_chunk_.BindBlob(4, data);
+  return write_chunk_.Run();
+}
+
+Status LogStore::Remove(SiteOrdinal site, DbVersion version, int64_t chunk) {
+  TRIBUTARY_RETURN_IF_ERROR(remove_chunk_.PrepareOnce(
+      db_, "DELETE FROM crsql_log WHERE site = ?1 AND version = ?2 AND chunk = ?3"));
+  remove_chunk_.Bind(1, site);
+  remove_chunk_.Bind(2, version.value);
+  remove_chunk_.Bind(3, chunk);
+  return remove_chunk_.Run();
+}
+
+}  // namespace tributary

@@ -1,0 +1,72 @@
+// The version log: crsql_log(site, version, chunk, data), what each transaction wrote, in chunks
+// (crdt/log_chunk.h); and its head, the row that sorts behind all of this site's own versions:
+//   format byte 1; varints: last version issued here; bytes of entries logged since the last sweep
+//   began; position of the sweep (site, version, chunk)
+#ifndef TRIBUTARY_EXT_LOG_STORE_H_
+#define TRIBUTARY_EXT_LOG_STORE_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "crdt/ids.h"
+#include "crdt/log_chunk.h"
+#include "ext/sql.h"
+
+namespace tributary {
+
+// Version of the head row. Never issued, see kMaxDbVersion.
+inline constexpr int64_t kHeadVersion = INT64_MAX;
+inline constexpr DbVersion kMaxDbVersion{INT64_MAX - 1};
+
+// Chunks are closed when their entries pass this, so that reading one never takes much memory.
+inline constexpr size_t kChunkBytes = 16 << 10;
+
+struct LogHead {
+  DbVersion last_version;  // the last that this site issued
+  int64_t debt = 0;        // bytes logged that may have made earlier entries stale, not yet swept
+  bool sweeping = false;   // a sweep is under way and stands before the position below
+  SiteOrdinal sweep_site = 0;
+  DbVersion sweep_version;
+  int64_t sweep_chunk = 0;
+};
+
+class LogStore {
+ public:
+  explicit LogStore(sqlite3* db) : db_(db) {}
+
+  Status ReadHead(LogHead* head);
+  Status WriteHead(const LogHead& head);
+
+  // Appends a chunk behind those that the transaction has already.
+  Status Append(SiteOrdinal site, DbVersion version, std::string_view data);
+  Status Replace(SiteOrdinal site, DbVersion version, int64_t chunk, std::string_view data);
+  Status Remove(SiteOrdinal site, DbVersion version, int64_t chunk);
+
+  // How often the schema has changed under this connection: moves when it did.
+  int schema_changes() const {
+    return read_head_.prepared()
+               ? sqlite3_stmt_status(read_head_.get(), SQLITE_STMTSTATUS_REPREPARE, 0)
+               : 0;
+  }
+
+ private:
+  sqlite3* db_;
+  Statement read_head_;
+  Statement write_head_;
+  Statement next_chunk_;
+  Statement write_chunk_;
+  Statement remove_chunk_;
+  // Where the last Append went, so that a run of chunks asks for its number once.
+  SiteOrdinal last_site_ = 0;
+  DbVersion last_version_{-1};
+  int64_t last_chunk_ = 0;
+
+ public:
+  // Forgets what Append remembers: after a rollback, and between transactions.
+  void ForgetPosition() { last_version_ = DbVersion(-1); }
+};
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_EXT_LOG_STORE_H_

@@ -1,0 +1,111 @@
+#include "ext/log_stream.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace tributary {
+
+Status LogStream::Malformed() const {
+  return Status::Corrupt(absl::StrCat("crsql_log: a chunk of site ", site_, ", version ",
+                                      version_.value,
+                                      " is malformed; SELECT * FROM crsql_check() tells more"));
+}
+
+Status LogStream::Start(DbVersion first, DbVersion last) {
+  TRIBUTARY_RETURN_IF_ERROR(chunks_.Prepare(
+      db_,
+      "SELECT version, data, EXISTS(SELECT 1 FROM crsql_log n WHERE n.site = ?1 AND "
+      "n.version = l.version AND n.chunk > l.chunk) FROM crsql_log l "
+      "WHERE site = ?1 AND version BETWEEN ?2 AND ?3 ORDER BY version, chunk"));
+  chunks_.Bind(1, site_);
+  chunks_.Bind(2, first.value);
+  chunks_.Bind(3, last.value);
+  TRIBUTARY_RETURN_IF_ERROR(NextChunk());
+  return sorted_.empty() ? Next() : Status();
+}
+
+Status LogStream::NextChunk() {
+  bool row;
+  do {
+    TRIBUTARY_RETURN_IF_ERROR(chunks_.Step(&row));
+  } while (row && DbVersion(chunks_.Int(0)) == sorted_version_);
+  if (!row) {
+    done_ = true;
+    chunks_.Finalize();
+    return {};
+  }
+  const DbVersion version(chunks_.Int(0));
+  const bool new_version = version != version_;
+  version_ = version;
+  if (!reader_.Open(chunks_.Blob(1))) return Malformed();
+  if (!new_version || chunks_.Int(2) == 0) return {};
+  bool in_order;
+  TRIBUTARY_RETURN_IF_ERROR(IsInOrder(&in_order));
+  return in_order ? Status() : LoadSorted();
+}
+
+Status LogStream::IsInOrder(bool* in_order) {
+  *in_order = true;
+  Statement headers;
+  TRIBUTARY_RETURN_IF_ERROR(headers.Prepare(
+      db_, absl::StrCat("SELECT substr(data, 1, ", LogChunkReader::kMaxHeaderSize,
+                        ") FROM crsql_log WHERE site = ?1 AND version = ?2 ORDER BY chunk")));
+  headers.Bind(1, site_);
+  headers.Bind(2, version_.value);
+  Seq last(-1);
+  for (;;) {
+    bool row;
+    TRIBUTARY_RETURN_IF_ERROR(headers.Step(&row));
+    if (!row) return {};
+    LogChunkReader reader;
+    if (!reader.Open(headers.Blob(0))) return Malformed();
+    if (reader.header().first_seq < last) *in_order = false;
+    last = reader.header().last_seq;
+  }
+}
+
+Status LogStream::LoadSorted() {
+  Statement chunks;
+  TRIBUTARY_RETURN_IF_ERROR(
+      chunks.Prepare(db_, "SELECT data FROM crsql_log WHERE site = ?1 AND version = ?2"));
+  chunks.Bind(1, site_);
+  chunks.Bind(2, version_.value);
+  for (;;) {
+    bool row;
+    TRIBUTARY_RETURN_IF_ERROR(chunks.Step(&row));
+    if (!row) break;
+    LogChunkReader reader;
+    if (!reader.Open(chunks.Blob(0))) return Malformed();
+    while (reader.Next()) {
+      sorted_.push_back({std::string(reader.entry().key), reader.entry(), reader.header()});
+    }
+    if (!reader.ok()) return Malformed();
+  }
+  std::stable_sort(sorted_.begin(), sorted_.end(), [](const Owned& a, const Owned& b) {
+    if (a.entry.seq != b.entry.seq) return a.entry.seq < b.entry.seq;
+    return a.entry.kind > b.entry.kind;  // a sentinel before the cell that stood in for it
+  });
+  for (Owned& o : sorted_) o.entry.key = o.key;
+  at_ = 0;
+  sorted_version_ = version_;
+  return {};
+}
+
+Status LogStream::Next() {
+  if (!sorted_.empty()) {
+    if (++at_ < sorted_.size()) return {};
+    sorted_.clear();
+    TRIBUTARY_RETURN_IF_ERROR(NextChunk());
+    if (!sorted_.empty()) return {};
+  }
+  while (!done_) {
+    if (reader_.Next()) return {};
+    if (!reader_.ok()) return Malformed();
+    TRIBUTARY_RETURN_IF_ERROR(NextChunk());
+    if (!sorted_.empty()) return {};
+  }
+  return {};
+}
+
+}  // namespace tributary

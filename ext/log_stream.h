@@ -1,0 +1,60 @@
+// One site's part of the log, as a stream of entries ordered by (version, seq).
+#ifndef TRIBUTARY_EXT_LOG_STREAM_H_
+#define TRIBUTARY_EXT_LOG_STREAM_H_
+
+#include <string>
+#include <vector>
+
+#include "crdt/ids.h"
+#include "crdt/log_chunk.h"
+#include "ext/sql.h"
+
+namespace tributary {
+
+class LogStream {
+ public:
+  LogStream(sqlite3* db, SiteOrdinal site, const SiteId& site_id)
+      : db_(db), site_(site), site_id_(site_id) {}
+
+  // Starts at the first entry of the versions first..last.
+  Status Start(DbVersion first, DbVersion last);
+  Status Next();
+  bool done() const { return done_; }
+
+  SiteOrdinal site() const { return site_; }
+  const SiteId& site_id() const { return site_id_; }
+  DbVersion version() const { return version_; }
+  // Valid until Next.
+  const LogEntry& entry() const { return sorted_.empty() ? reader_.entry() : sorted_[at_].entry; }
+  const LogHeader& header() const {
+    return sorted_.empty() ? reader_.header() : sorted_[at_].header;
+  }
+
+ private:
+  // An entry that owns its key.
+  struct Owned {
+    std::string key;
+    LogEntry entry;
+    LogHeader header;
+  };
+  Status NextChunk();
+  Status IsInOrder(bool* in_order);
+  Status LoadSorted();
+  Status Malformed() const;
+
+  sqlite3* db_;
+  SiteOrdinal site_;
+  SiteId site_id_;
+  bool done_ = false;
+  DbVersion version_{-1};
+  Statement chunks_;
+  LogChunkReader reader_;
+  // A version whose chunks overlap (its cells came here in several deliveries), sorted in memory.
+  std::vector<Owned> sorted_;
+  DbVersion sorted_version_{-1};
+  size_t at_ = 0;
+};
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_EXT_LOG_STREAM_H_

@@ -1,0 +1,37 @@
+// Merging one record of another replica, as it comes through crsql_changes.
+#ifndef TRIBUTARY_EXT_MERGE_H_
+#define TRIBUTARY_EXT_MERGE_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "crdt/ids.h"
+#include "ext/connection.h"
+
+namespace tributary {
+
+// The column of crsql_changes that says "this record is about the row itself".
+inline constexpr std::string_view kSentinelCid = "-1";
+
+struct IncomingChange {
+  std::string_view table;
+  std::string_view pk;  // packed, crdt/packed.h
+  std::string_view cid;
+  sqlite3_value* value = nullptr;
+  ColVersion col_version;
+  DbVersion db_version;
+  SiteId site;
+  CausalLength cl;
+  Seq seq;
+  uint64_t ts = 0;
+};
+
+// Decides and applies one record. On failure nothing of it is kept.
+Status MergeChange(Connection* connection, const IncomingChange& change);
+
+// Writes the clocks and log entries of what was merged, and empties the buffer.
+Status FlushMerge(Connection* connection);
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_EXT_MERGE_H_

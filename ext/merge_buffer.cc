@@ -1,0 +1,42 @@
+#include "ext/merge_buffer.h"
+
+namespace tributary {
+
+std::string MergeBuffer::Name(const Table& table, std::string_view key) {
+  const int64_t id = table.id();
+  std::string name(reinterpret_cast<const char*>(&id), sizeof id);
+  name.append(key);
+  return name;
+}
+
+int64_t MergeBuffer::Find(const Table& table, std::string_view key) const {
+  // Records of one row mostly come in a run.
+  if (!rows_.empty() && rows_.back().table == &table && rows_.back().key == key) {
+    return static_cast<int64_t>(rows_.size()) - 1;
+  }
+  const auto it = index_.find(Name(table, key));
+  return it == index_.end() ? -1 : static_cast<int64_t>(it->second);
+}
+
+uint32_t MergeBuffer::Add(MergeRow row) {
+  const auto i = static_cast<uint32_t>(rows_.size());
+  index_.emplace(Name(*row.table, row.key), i);
+  bytes_ += sizeof row + 2 * row.key.size();
+  rows_.push_back(std::move(row));
+  return i;
+}
+
+void MergeBuffer::Saw(SiteOrdinal site, DbVersion version) {
+  DbVersion& seen = seen_[site];
+  if (version > seen) seen = version;
+}
+
+void MergeBuffer::Clear() {
+  rows_.clear();
+  won_.clear();
+  index_.clear();
+  seen_.clear();
+  bytes_ = 0;
+}
+
+}  // namespace tributary

@@ -1,0 +1,69 @@
+// Rows that this transaction has merged into, with their clocks in memory: each row is looked up
+// once, decided cell by cell, and its clock is written once, when the buffer is flushed. The base
+// table is written at once, so that the host's next SELECT sees the merged values.
+#ifndef TRIBUTARY_EXT_MERGE_BUFFER_H_
+#define TRIBUTARY_EXT_MERGE_BUFFER_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "crdt/log_chunk.h"
+#include "crdt/row_clock.h"
+#include "ext/table.h"
+
+namespace tributary {
+
+struct MergeRow {
+  Table* table = nullptr;
+  std::string key;
+  RowClock clock;
+  bool never_seen = false;  // when first looked up: no record and no row
+  bool in_base = false;     // the row exists in the base table
+  bool dirty = false;
+  bool looked_up = false;   // `implied` has been asked for
+  bool has_implied = false;
+  Stamp implied;            // of the first implied cell, if the log has the row's entry
+};
+
+// A record that won when it was merged.
+struct WonRecord {
+  uint32_t row = 0;
+  LogKind kind = LogKind::kCells;  // kCells or kSentinel, later kRow
+  ColumnId column = 0;
+  Stamp stamp;
+  uint64_t ts = 0;
+};
+
+class MergeBuffer {
+ public:
+  static constexpr size_t kFlushBytes = 1 << 20;
+
+  bool empty() const { return rows_.empty() && seen_.empty(); }
+  bool full() const { return bytes_ >= kFlushBytes; }
+  // Index of the row in rows(), or -1.
+  int64_t Find(const Table& table, std::string_view key) const;
+  uint32_t Add(MergeRow row);
+  void AddWon(const WonRecord& won) {
+    won_.push_back(won);
+    bytes_ += sizeof won;
+  }
+  void Saw(SiteOrdinal site, DbVersion version);
+  void Clear();
+
+  std::vector<MergeRow>& rows() { return rows_; }
+  std::vector<WonRecord>& won() { return won_; }
+  const absl::flat_hash_map<SiteOrdinal, DbVersion>& seen() const { return seen_; }
+
+ private:
+  static std::string Name(const Table& table, std::string_view key);
+  std::vector<MergeRow> rows_;
+  std::vector<WonRecord> won_;
+  absl::flat_hash_map<std::string, uint32_t> index_;
+  absl::flat_hash_map<SiteOrdinal, DbVersion> seen_;
+  size_t bytes_ = 0;
+};
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_EXT_MERGE_BUFFER_H_

@@ -1,0 +1,153 @@
+#include "ext/result_table.h"
+
+#include <memory>
+
+#include "ext/guard.h"
+
+namespace tributary {
+namespace {
+
+// What the module's aux pointer holds.
+struct Registration {
+  Connection* connection;
+  const ResultTable* table;
+};
+
+struct Vtab : sqlite3_vtab {
+  Registration registration;
+};
+
+struct Cursor : sqlite3_vtab_cursor {
+  std::vector<ResultRow> rows;
+  size_t at = 0;
+};
+
+const Registration& RegistrationOf(sqlite3_vtab* t) {
+  return static_cast<Vtab*>(t)->registration;
+}
+
+int Connect(sqlite3* db, void* aux, int, const char* const*, sqlite3_vtab** out, char** message) {
+  return GuardTable(message, [&]() -> Status {
+    const auto* registration = static_cast<Registration*>(aux);
+    if (sqlite3_declare_vtab(db, registration->table->declaration) != SQLITE_OK) {
+      return Status::FromDb(db);
+    }
+    sqlite3_vtab_config(db, SQLITE_VTAB_INNOCUOUS);
+    auto* t = new Vtab();
+    t->registration = *registration;
+    *out = t;
+    return {};
+  });
+}
+
+int Disconnect(sqlite3_vtab* t) {
+  delete static_cast<Vtab*>(t);
+  return SQLITE_OK;
+}
+
+// The argument must be usable if it is there: a join has to bring it first.
+int BestIndex(sqlite3_vtab* t, sqlite3_index_info* info) {
+  info->estimatedCost = 100;
+  for (int i = 0; i < info->nConstraint; i++) {
+    const auto& c = info->aConstraint[i];
+    if (c.iColumn != RegistrationOf(t).table->columns || c.op != SQLITE_INDEX_CONSTRAINT_EQ) {
+      continue;
+    }
+    if (c.usable == 0) return SQLITE_CONSTRAINT;
+    info->aConstraintUsage[i].argvIndex = 1;
+    info->aConstraintUsage[i].omit = 1;
+    return SQLITE_OK;
+  }
+  return SQLITE_OK;
+}
+
+int Open(sqlite3_vtab*, sqlite3_vtab_cursor** out) {
+  *out = new (std::nothrow) Cursor();
+  return *out == nullptr ? SQLITE_NOMEM : SQLITE_OK;
+}
+
+int Close(sqlite3_vtab_cursor* c) {
+  delete static_cast<Cursor*>(c);
+  return SQLITE_OK;
+}
+
+int Filter(sqlite3_vtab_cursor* c, int, const char*, int argc, sqlite3_value** argv) {
+  return GuardTable(&c->pVtab->zErrMsg, [&]() -> Status {
+    auto* cursor = static_cast<Cursor*>(c);
+    cursor->rows.clear();
+    cursor->at = 0;
+    const Registration& r = RegistrationOf(c->pVtab);
+    return r.table->rows(r.connection, argc > 0 ? argv[0] : nullptr, &cursor->rows);
+  });
+}
+
+int Next(sqlite3_vtab_cursor* c) {
+  static_cast<Cursor*>(c)->at++;
+  return SQLITE_OK;
+}
+
+int Eof(sqlite3_vtab_cursor* c) {
+  const auto* cursor = static_cast<Cursor*>(c);
+  return cursor->at >= cursor->rows.size() ? 1 : 0;
+}
+
+int Column(sqlite3_vtab_cursor* c, sqlite3_context* context, int column) {
+  const auto* cursor = static_cast<Cursor*>(c);
+  const ResultRow& row = cursor->rows[cursor->at];
+  if (column < 0 || static_cast<size_t>(column) >= row.size()) return SQLITE_OK;
+  const ResultValue& v = row[column];
+  switch (v.value.type) {
+    case ValueType::kNull:
+      break;
+    case ValueType::kInteger:
+      sqlite3_result_int64(context, v.value.integer);
+      break;
+    case ValueType::kReal:
+      sqlite3_result_double(context, v.value.real);
+      break;
+    case ValueType::kText:
+      sqlite3_result_text64(context, v.bytes.data(), v.bytes.size(), SQLITE_TRANSIENT,
+                            SQLITE_UTF8);
+      break;
+    case ValueType::kBlob:
+      sqlite3_result_blob64(context, v.bytes.data(), v.bytes.size(), SQLITE_TRANSIENT);
+      break;
+  }
+  return SQLITE_OK;
+}
+
+int Rowid(sqlite3_vtab_cursor* c, sqlite3_int64* rowid) {
+  *rowid = static_cast<sqlite3_int64>(static_cast<Cursor*>(c)->at);
+  return SQLITE_OK;
+}
+
+constexpr sqlite3_module MakeModule() {
+  sqlite3_module m{};
+  m.xConnect = Connect;
+  m.xBestIndex = BestIndex;
+  m.xDisconnect = Disconnect;
+  m.xOpen = Open;
+  m.xClose = Close;
+  m.xFilter = Filter;
+  m.xNext = Next;
+  m.xEof = Eof;
+  m.xColumn = Column;
+  m.xRowid = Rowid;
+  return m;
+}
+constexpr sqlite3_module kModule = MakeModule();
+
+}  // namespace
+
+Status RegisterResultTable(Connection* c, const ResultTable* table) {
+  auto registration = std::make_unique<Registration>(Registration{c, table});
+  // SQLite calls the destructor also where it fails.
+  if (sqlite3_create_module_v2(c->db(), table->name, &kModule, registration.release(),
+                               [](void* p) { delete static_cast<Registration*>(p); }) !=
+      SQLITE_OK) {
+    return Status::FromDb(c->db());
+  }
+  return {};
+}
+
+}  // namespace tributary

@@ -1,0 +1,52 @@
+// Sites by their local ordinal: table crsql_site_id(site_id, ordinal), 0 being this replica; and the
+// highest version seen of each peer, crsql_peers(ordinal, seen).
+#ifndef TRIBUTARY_EXT_SITES_H_
+#define TRIBUTARY_EXT_SITES_H_
+
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "crdt/ids.h"
+#include "ext/sql.h"
+
+namespace tributary {
+
+class Sites {
+ public:
+  explicit Sites(sqlite3* db) : db_(db) {}
+
+  // This replica's id; read once.
+  Status Own(SiteId* id);
+  // The ordinal of a site, if it has one.
+  Status Find(const SiteId& id, SiteOrdinal* ordinal, bool* found);
+  // The same; the site gets one if it has none.
+  Status FindOrAdd(const SiteId& id, SiteOrdinal* ordinal);
+  Status IdOf(SiteOrdinal ordinal, SiteId* id);
+  Status All(std::vector<SiteOrdinal>* ordinals);
+  // Records that a version of that peer was seen; never lowers.
+  Status RaiseSeen(SiteOrdinal ordinal, DbVersion version);
+
+  // After a rollback, or when another connection may have written: ordinals may have changed.
+  void Forget();
+
+ private:
+  sqlite3* db_;
+  absl::flat_hash_map<std::string, SiteOrdinal> ordinals_;
+  absl::flat_hash_map<SiteOrdinal, SiteId> ids_;
+  Statement find_;
+  Statement add_;
+  Statement id_of_;
+  Statement all_;
+  Statement raise_;
+};
+
+// True where the blob is a site id; copies it.
+bool ParseSiteId(std::string_view blob, SiteId* id);
+inline std::string_view BytesOf(const SiteId& id) {
+  return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
+}
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_EXT_SITES_H_

@@ -1,0 +1,104 @@
+#include "ext/sql.h"
+
+namespace tributary {
+namespace {
+
+std::string Quote(std::string_view s, char quote) {
+  std::string out(1, quote);
+  for (const char c : s) {
+    if (c == quote) out.push_back(quote);
+    out.push_back(c);
+  }
+  out.push_back(quote);
+  return out;
+}
+
+}  // namespace
+
+std::string QuoteName(std::string_view name) { return Quote(name, '"'); }
+std::string QuoteText(std::string_view text) { return Quote(text, '\''); }
+
+Status Statement::Prepare(sqlite3* db, std::string_view sql) {
+  Finalize();
+  if (sqlite3_prepare_v3(db, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
+                         &stmt_, nullptr) != SQLITE_OK) {
+    return Status::FromDb(db);
+  }
+  return {};
+}
+
+void Statement::BindValue(int i, const Value& v) {
+  switch (v.type) {
+    case ValueType::kInteger:
+      sqlite3_bind_int64(stmt_, i, v.integer);
+      return;
+    case ValueType::kReal:
+      sqlite3_bind_double(stmt_, i, v.real);
+      return;
+    case ValueType::kText:
+      BindText(i, v.bytes);
+      return;
+    case ValueType::kBlob:
+      BindBlob(i, v.bytes);
+      return;
+    case ValueType::kNull:
+      sqlite3_bind_null(stmt_, i);
+      return;
+  }
+}
+
+Status Statement::Step(bool* row) {
+  const int rc = sqlite3_step(stmt_);
+  *row = rc == SQLITE_ROW;
+  if (rc == SQLITE_ROW || rc == SQLITE_DONE) return {};
+  Status failed = Status::FromDb(sqlite3_db_handle(stmt_));
+  sqlite3_reset(stmt_);
+  return failed;
+}
+
+Status Statement::Run() {
+  bool row;
+  do {
+    TRIBUTARY_RETURN_IF_ERROR(Step(&row));
+  } while (row);
+  Reset();
+  return {};
+}
+
+std::string_view Statement::Text(int column) const {
+  const auto* p = reinterpret_cast<const char*>(sqlite3_column_text(stmt_, column));
+  return {p != nullptr ? p : "", static_cast<size_t>(sqlite3_column_bytes(stmt_, column))};
+}
+
+std::string_view Statement::Blob(int column) const {
+  const auto* p = static_cast<const char*>(sqlite3_column_blob(stmt_, column));
+  return {p != nullptr ? p : "", static_cast<size_t>(sqlite3_column_bytes(stmt_, column))};
+}
+
+Status Execute(sqlite3* db, const std::string& sql) {
+  if (sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
+    return Status::FromDb(db);
+  }
+  return {};
+}
+
+Value ValueOf(sqlite3_value* v) {
+  switch (sqlite3_value_type(v)) {
+    case SQLITE_INTEGER:
+      return Value::Integer(sqlite3_value_int64(v));
+    case SQLITE_FLOAT:
+      return Value::Real(sqlite3_value_double(v));
+    case SQLITE_TEXT: {
+      const auto* p = reinterpret_cast<const char*>(sqlite3_value_text(v));
+      return Value::Text({p != nullptr ? p : "", static_cast<size_t>(sqlite3_value_bytes(v))});
+    }
+    case SQLITE_BLOB: {
+      const auto* p = static_cast<const char*>(sqlite3_value_blob(v));
+      return Value::Blob({p != nullptr ? p : "", static_cast<size_t>(sqlite3_value_bytes(v))});
+    }
+    default:
+      return Value::Null();
+  }
+}
+
+}  // namespace tributary

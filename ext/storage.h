@@ -1,0 +1,28 @@
+// The tables that Tributary keeps in the database, and their creation.
+//
+//   crsql_master(key, value)               settings; 'tributary_format' is the format's number
+//   crsql_site_id(site_id, ordinal)        known sites; ordinal 0 is this replica
+//   crsql_peers(ordinal, seen)             highest version seen of each peer
+//   crsql_tables(id, name)                 replicated tables
+//   crsql_columns(table_id, id, name)      and their columns
+//   crsql_rows(table_id, key, clock)       exceptions, see crdt/row_clock.h
+//   crsql_log(site, version, chunk, data)  the version log, see ext/log_store.h
+//   crsql_tracked_peers(...)               for the host's own use, as in cr-sqlite
+//   crsql_db_versions                      view: highest version seen per site, ours included
+#ifndef TRIBUTARY_EXT_STORAGE_H_
+#define TRIBUTARY_EXT_STORAGE_H_
+
+#include "ext/sql.h"
+
+namespace tributary {
+
+inline constexpr int64_t kStorageFormat = 1;
+
+// Makes the tables where they are missing. A file that cannot be written now (read-only, locked) is
+// left as it is: *ready is then false and no error is reported. Fails on a file of cr-sqlite or of a
+// newer format.
+Status EnsureStorage(sqlite3* db, bool* ready);
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_EXT_STORAGE_H_

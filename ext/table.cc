@@ -1,0 +1,266 @@
+#include "ext/table.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace tributary {
+namespace {
+
+const char* TypeName(const Value& v) {
+  switch (v.type) {
+    case ValueType::kNull:
+      return "NULL";
+    case ValueType::kBlob:
+      return "a blob";
+    case ValueType::kText:
+      return "text";
+    case ValueType::kReal:
+      return "a real number";
+    case ValueType::kInteger:
+      break;
+  }
+  return "an integer";
+}
+
+bool IsIntegral(double d) {
+  return d >= -9223372036854775808.0 && d < 9223372036854775808.0 &&
+         static_cast<double>(static_cast<int64_t>(d)) == d;
+}
+
+}  // namespace
+
+int Table::FindColumn(ColumnId id) const {
+  for (size_t i = 0; i < columns_.size(); i++) {
+    if (columns_[i].id == id) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+int Table::FindColumn(std::string_view name) const {
+  for (size_t i = 0; i < columns_.size(); i++) {
+    if (columns_[i].name == name) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+Status Table::Load() {
+  TRIBUTARY_RETURN_IF_ERROR(LoadSchema());
+  return LoadCatalog();
+}
+
+Status Table::LoadSchema() {
+  Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+      db_,
+      "SELECT l.strict, l.wr, m.sql FROM pragma_table_list(?1) l JOIN main.sqlite_schema m "
+      "ON m.type = 'table' AND m.name = l.name WHERE l.schema = 'main'"));
+  s.BindText(1, name_);
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+  if (!row) return Status::Error(absl::StrCat("table ", name_, " does not exist"));
+  const bool strict = s.Int(0) != 0;
+  without_rowid_ = s.Int(1) != 0;
+  can_replace_ = absl::StrContains(absl::AsciiStrToLower(s.Text(2)), "replace");
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+      db_,
+      "SELECT name, type, \"notnull\", dflt_value IS NULL, pk FROM pragma_table_info(?1, 'main') "
+      "ORDER BY pk, cid"));
+  s.BindText(1, name_);
+  for (;;) {
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+    if (!row) break;
+    const Affinity affinity = AffinityOf(s.Text(1), strict);
+    if (s.Int(4) > 0) {
+      key_.push_back({std::string(s.Text(0)), affinity});
+    } else {
+      const bool needs_value = s.Int(2) != 0 && s.Int(3) != 0;
+      columns_.push_back({.name = std::string(s.Text(0)),
+                          .affinity = affinity,
+                          .neutral = needs_value ? NeutralLiteral(affinity) : ""});
+    }
+  }
+  insert_.resize(columns_.size() + 1);
+  update_.resize(columns_.size());
+  return {};
+}
+
+Status Table::LoadCatalog() {
+  Statement s;
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+      db_, "SELECT EXISTS(SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND name = ?1)"));
+  const std::string replace_trigger = absl::StrCat(name_, "__crsql_rtrig");
+  s.BindText(1, replace_trigger);
+  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+  has_replace_trigger_ = s.Int(0) != 0;
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db_, "SELECT id, name FROM crsql_columns WHERE table_id = ?1 ORDER BY id"));
+  s.Bind(1, id_);
+  Layout layout;
+  size_t known = 0;
+  for (;;) {
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+    if (!row) break;
+    const int i = FindColumn(s.Text(1));
+    if (i < 0) {
+      return Status::Error(absl::StrCat("table ", name_, " was altered: column ",
+                                        std::string(s.Text(1)), " is gone; call crsql_as_table('",
+                                        name_, "') and crsql_as_crr('", name_,
+                                        "') to replicate it anew"));
+    }
+    columns_[i].id = static_cast<ColumnId>(s.Int(0));
+    layout.push_back(columns_[i].id);
+    known++;
+  }
+  if (known != columns_.size()) {
+    return Status::Error(absl::StrCat("table ", name_,
+                                      " was altered: it has a column that is not replicated; call "
+                                      "crsql_as_table('",
+                                      name_, "') and crsql_as_crr('", name_,
+                                      "') to replicate it anew"));
+  }
+  layouts_.Add(std::move(layout));
+  return {};
+}
+
+Status Table::CheckKeyValue(const KeyColumn& column, const Value& v) const {
+  if (v.type == ValueType::kNull) {
+    return {SQLITE_CONSTRAINT_NOTNULL,
+            absl::StrCat("key column ", column.name, " of replicated table ", name_,
+                         " cannot be NULL: a row is known to other replicas by its key")};
+  }
+  if (v.type == ValueType::kReal && column.affinity == Affinity::kBlob && IsIntegral(v.real)) {
+    return {SQLITE_CONSTRAINT_DATATYPE,
+            absl::StrCat("untyped key column ", column.name, " of replicated table ", name_,
+                         " cannot hold the REAL ", v.real,
+                         ", which SQLite takes for the same key as an INTEGER: store the integer")};
+  }
+  return {};
+}
+
+Status Table::EncodeKey(sqlite3_value** values, std::string* out) const {
+  for (size_t i = 0; i < key_.size(); i++) {
+    const Value v = ValueOf(values[i]);
+    if (v.type == ValueType::kNull || v.type == ValueType::kReal) {
+      TRIBUTARY_RETURN_IF_ERROR(CheckKeyValue(key_[i], v));
+    }
+    AppendKeyValue(v, out);
+  }
+  return {};
+}
+
+Status Table::EncodeForeignKey(const std::vector<Value>& values, std::string* out) const {
+  if (values.size() != key_.size()) {
+    return Status::Error(absl::StrCat("crsql_changes: the pk of a change for table ", name_,
+                                      " holds ", values.size(), " values, its primary key has ",
+                                      key_.size(), " columns"));
+  }
+  for (size_t i = 0; i < key_.size(); i++) {
+    Value v = values[i];
+    // A REAL column stores integers as REAL; the peer's own column may have had another type.
+    if (v.type == ValueType::kInteger && key_[i].affinity == Affinity::kReal) {
+      v = Value::Real(static_cast<double>(v.integer));
+    }
+    TRIBUTARY_RETURN_IF_ERROR(CheckKeyValue(key_[i], v));
+    if (!StoredUnchanged(key_[i].affinity, v)) {
+      return Status::Error(absl::StrCat("crsql_changes: the pk of a change for table ", name_,
+                                        " has ", TypeName(v), " for key column ", key_[i].name,
+                                        ", whose declared type would store it differently: the "
+                                        "schemas of the two replicas disagree"));
+    }
+    AppendKeyValue(v, out);
+  }
+  return {};
+}
+
+std::string Table::WhereKey(int first) const {
+  std::string where = " WHERE ";
+  for (size_t i = 0; i < key_.size(); i++) {
+    absl::StrAppend(&where, i > 0 ? " AND " : "", QuoteName(key_[i].name), " = ?", first + i);
+  }
+  return where;
+}
+
+Status Table::BindKey(Statement* s, std::string_view key, KeyDecoder* decoder, int first) const {
+  ByteReader in(key);
+  if (!decoder->Decode(&in, key_.size()) || !in.empty()) {
+    return Status::Corrupt(absl::StrCat("a stored key of table ", name_, " is malformed"));
+  }
+  for (size_t i = 0; i < key_.size(); i++) {
+    s->BindValue(first + static_cast<int>(i), decoder->values()[i]);
+  }
+  return {};
+}
+
+Status Table::PrepareSelect(Statement* s) const {
+  std::string sql = "SELECT ";
+  for (const DataColumn& c : columns_) absl::StrAppend(&sql, QuoteName(c.name), ", ");
+  absl::StrAppend(&sql, "1 FROM main.", QuoteName(name_), WhereKey(1));
+  return s->Prepare(db_, sql);
+}
+
+Status Table::SelectRow(std::string_view key, Statement** select, bool* found) {
+  if (!select_.prepared()) TRIBUTARY_RETURN_IF_ERROR(PrepareSelect(&select_));
+  TRIBUTARY_RETURN_IF_ERROR(BindKey(&select_, key, &decoder_));
+  *select = &select_;
+  TRIBUTARY_RETURN_IF_ERROR(select_.Step(found));
+  if (!*found) select_.Reset();
+  return {};
+}
+
+Status Table::RowExists(std::string_view key, bool* found) {
+  TRIBUTARY_RETURN_IF_ERROR(exists_.PrepareOnce(
+      db_, absl::StrCat("SELECT 1 FROM main.", QuoteName(name_), WhereKey(1))));
+  TRIBUTARY_RETURN_IF_ERROR(BindKey(&exists_, key, &decoder_));
+  TRIBUTARY_RETURN_IF_ERROR(exists_.Step(found));
+  exists_.Reset();
+  return {};
+}
+
+Status Table::DeleteRow(std::string_view key) {
+  TRIBUTARY_RETURN_IF_ERROR(delete_.PrepareOnce(
+      db_, absl::StrCat("DELETE FROM main.", QuoteName(name_), WhereKey(1))));
+  TRIBUTARY_RETURN_IF_ERROR(BindKey(&delete_, key, &decoder_));
+  return delete_.Run();
+}
+
+Status Table::InsertRow(std::string_view key, int column, sqlite3_value* value) {
+  Statement& s = insert_[column + 1];
+  if (!s.prepared()) {
+    std::string names;
+    std::string values;
+    for (size_t i = 0; i < key_.size(); i++) {
+      absl::StrAppend(&names, i > 0 ? ", " : "", QuoteName(key_[i].name));
+      absl::StrAppend(&values, i > 0 ? ", ?" : "?", i + 2);
+    }
+    for (size_t i = 0; i < columns_.size(); i++) {
+      if (static_cast<int>(i) == column) {
+        absl::StrAppend(&names, ", ", QuoteName(columns_[i].name));
+        absl::StrAppend(&values, ", ?1");
+      } else if (!columns_[i].neutral.empty()) {
+        absl::StrAppend(&names, ", ", QuoteName(columns_[i].name));
+        absl::StrAppend(&values, ", ", columns_[i].neutral);
+      }
+    }
+    // ABORT whatever the table's own conflict clauses say: a merge never removes another row.
+    TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+        db_, absl::StrCat("INSERT OR ABORT INTO main.", QuoteName(name_), "(", names, ") VALUES (",
+                          values, ")")));
+  }
+  TRIBUTARY_RETURN_IF_ERROR(BindKey(&s, key, &decoder_, 2));
+  if (column >= 0) sqlite3_bind_value(s.get(), 1, value);
+  return s.Run();
+}
+
+Status Table::UpdateCell(std::string_view key, int column, sqlite3_value* value) {
+  Statement& s = update_[column];
+  TRIBUTARY_RETURN_IF_ERROR(s.PrepareOnce(
+      db_, absl::StrCat("UPDATE OR ABORT main.", QuoteName(name_), " SET ",
+                        QuoteName(columns_[column].name), " = ?1", WhereKey(2))));
+  TRIBUTARY_RETURN_IF_ERROR(BindKey(&s, key, &decoder_, 2));
+  sqlite3_bind_value(s.get(), 1, value);
+  return s.Run();
+}
+
+}  // namespace tributary

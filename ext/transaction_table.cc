@@ -1,0 +1,148 @@
+#include "ext/transaction_table.h"
+
+#include "ext/guard.h"
+
+namespace tributary {
+namespace {
+
+constexpr char kModule[] = "crsql_transaction";
+
+struct TransactionTable : sqlite3_vtab {
+  Connection* connection;
+};
+
+struct TransactionCursor : sqlite3_vtab_cursor {
+  int64_t row = 0;
+  int64_t rows = 0;
+};
+
+Connection* ConnectionOf(sqlite3_vtab* t) { return static_cast<TransactionTable*>(t)->connection; }
+
+int Connect(sqlite3* db, void* aux, int, const char* const*, sqlite3_vtab** out, char** message) {
+  return GuardTable(message, [&]() -> Status {
+    if (sqlite3_declare_vtab(db, "CREATE TABLE x(n INTEGER)") != SQLITE_OK) {
+      return Status::FromDb(db);
+    }
+    sqlite3_vtab_config(db, SQLITE_VTAB_INNOCUOUS);
+    auto* t = new TransactionTable();
+    t->connection = static_cast<Connection*>(aux);
+    *out = t;
+    return {};
+  });
+}
+
+int Disconnect(sqlite3_vtab* t) {
+  ConnectionOf(t)->OnDisconnect();
+  delete static_cast<TransactionTable*>(t);
+  return SQLITE_OK;
+}
+
+int BestIndex(sqlite3_vtab*, sqlite3_index_info* info) {
+  for (int i = 0; i < info->nConstraint; i++) {
+    const auto& c = info->aConstraint[i];
+    if (c.usable == 0 || c.iColumn != 0 || c.op != SQLITE_INDEX_CONSTRAINT_EQ) continue;
+    info->aConstraintUsage[i].argvIndex = 1;
+    info->aConstraintUsage[i].omit = 1;
+    info->idxNum = 1;
+    break;
+  }
+  info->estimatedCost = 1;
+  return SQLITE_OK;
+}
+
+int Open(sqlite3_vtab*, sqlite3_vtab_cursor** out) {
+  *out = new (std::nothrow) TransactionCursor();
+  return *out == nullptr ? SQLITE_NOMEM : SQLITE_OK;
+}
+
+int Close(sqlite3_vtab_cursor* c) {
+  delete static_cast<TransactionCursor*>(c);
+  return SQLITE_OK;
+}
+
+int Filter(sqlite3_vtab_cursor* c, int, const char*, int argc, sqlite3_value** argv) {
+  auto* cursor = static_cast<TransactionCursor*>(c);
+  cursor->row = 0;
+  cursor->rows = argc == 1 ? sqlite3_value_int64(argv[0]) : 0;
+  return SQLITE_OK;
+}
+
+int Next(sqlite3_vtab_cursor* c) {
+  static_cast<TransactionCursor*>(c)->row++;
+  return SQLITE_OK;
+}
+
+int Eof(sqlite3_vtab_cursor* c) {
+  const auto* cursor = static_cast<TransactionCursor*>(c);
+  return cursor->row >= cursor->rows ? 1 : 0;
+}
+
+int Column(sqlite3_vtab_cursor*, sqlite3_context*, int) { return SQLITE_OK; }
+
+int Rowid(sqlite3_vtab_cursor* c, sqlite3_int64* rowid) {
+  *rowid = static_cast<TransactionCursor*>(c)->row;
+  return SQLITE_OK;
+}
+
+int Update(sqlite3_vtab*, int, sqlite3_value**, sqlite3_int64*) { return SQLITE_OK; }
+int Begin(sqlite3_vtab*) { return SQLITE_OK; }
+
+int Sync(sqlite3_vtab* t) {
+  return GuardTable(&t->zErrMsg, [&] { return ConnectionOf(t)->OnSync(); });
+}
+
+int End(sqlite3_vtab* t) {
+  ConnectionOf(t)->OnEnd();
+  return SQLITE_OK;
+}
+
+int Savepoint(sqlite3_vtab* t, int level) {
+  return GuardTable(&t->zErrMsg, [&] { return ConnectionOf(t)->OnSavepoint(level); });
+}
+
+int Release(sqlite3_vtab* t, int level) {
+  ConnectionOf(t)->OnRelease(level);
+  return SQLITE_OK;
+}
+
+int RollbackTo(sqlite3_vtab* t, int level) {
+  ConnectionOf(t)->OnRollbackTo(level);
+  return SQLITE_OK;
+}
+
+constexpr sqlite3_module MakeModule() {
+  sqlite3_module m{};
+  m.iVersion = 2;
+  m.xConnect = Connect;
+  m.xBestIndex = BestIndex;
+  m.xDisconnect = Disconnect;
+  m.xOpen = Open;
+  m.xClose = Close;
+  m.xFilter = Filter;
+  m.xNext = Next;
+  m.xEof = Eof;
+  m.xColumn = Column;
+  m.xRowid = Rowid;
+  m.xUpdate = Update;
+  m.xBegin = Begin;
+  m.xSync = Sync;
+  m.xCommit = End;
+  m.xRollback = End;
+  m.xSavepoint = Savepoint;
+  m.xRelease = Release;
+  m.xRollbackTo = RollbackTo;
+  return m;
+}
+constexpr sqlite3_module kTransactionModule = MakeModule();
+
+}  // namespace
+
+Status RegisterTransactionTable(Connection* connection) {
+  if (sqlite3_create_module_v2(connection->db(), kModule, &kTransactionModule, connection,
+                               [](void* p) { delete static_cast<Connection*>(p); }) != SQLITE_OK) {
+    return Status::FromDb(connection->db());
+  }
+  return {};
+}
+
+}  // namespace tributary

@@ -1,0 +1,19 @@
+// The internal virtual table crsql_transaction: by writing to it, a connection's Tributary takes
+// part in the running transaction, and SQLite calls xSync, xCommit, xRollback and the savepoint
+// methods. (FTS5 learns of transactions in the same way; no commit or rollback hook is taken.)
+//
+// It has one hidden use more: "DELETE ... WHERE n = N" deletes N imaginary rows, which sets
+// changes() back to N after statements of ours.
+#ifndef TRIBUTARY_EXT_TRANSACTION_TABLE_H_
+#define TRIBUTARY_EXT_TRANSACTION_TABLE_H_
+
+#include "ext/connection.h"
+
+namespace tributary {
+
+// Registers the module, which owns the connection's state from then on (also where it fails).
+Status RegisterTransactionTable(Connection* connection);
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_EXT_TRANSACTION_TABLE_H_

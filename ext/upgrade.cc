@@ -1,0 +1,169 @@
+#include "ext/upgrade.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "ext/eligibility.h"
+#include "ext/flush.h"
+
+namespace tributary {
+namespace {
+
+// A savepoint that is rolled back unless it is released: what fails leaves nothing behind, and the
+// caller's transaction goes on.
+class ScopedSavepoint {
+ public:
+  explicit ScopedSavepoint(sqlite3* db) : db_(db) {}
+  ~ScopedSavepoint() {
+    if (!open_) return;
+    (void)Execute(db_, "ROLLBACK TO crsql_schema");
+    (void)Execute(db_, "RELEASE crsql_schema");
+  }
+  ScopedSavepoint(const ScopedSavepoint&) = delete;
+  ScopedSavepoint& operator=(const ScopedSavepoint&) = delete;
+  Status Begin() {
+    TRIBUTARY_RETURN_IF_ERROR(Execute(db_, "SAVEPOINT crsql_schema"));
+    open_ = true;
+    return {};
+  }
+  Status Release() {
+    TRIBUTARY_RETURN_IF_ERROR(Execute(db_, "RELEASE crsql_schema"));
+    open_ = false;
+    return {};
+  }
+
+ private:
+  sqlite3* db_;
+  bool open_ = false;
+};
+
+// `NEW."a", NEW."b"`
+template <typename Columns>
+std::string Refs(std::string_view row, const Columns& columns) {
+  return absl::StrJoin(columns, ", ", [row](std::string* out, const auto& c) {
+    absl::StrAppend(out, row, ".", QuoteName(c.name));
+  });
+}
+
+std::string TriggerName(const Table& table, std::string_view suffix) {
+  return QuoteName(absl::StrCat(table.name(), "__crsql_", suffix));
+}
+
+// The body of the update trigger: one call, or several for a very wide table.
+std::string UpdateCalls(const Table& t) {
+  const std::string keys =
+      absl::StrCat(t.id(), ", ", Refs("NEW", t.key()), ", ", Refs("OLD", t.key()));
+  const auto& columns = t.columns();
+  const auto cells = [](absl::Span<const DataColumn> part) {
+    return part.empty() ? ""
+                        : absl::StrCat(", ", Refs("NEW", part), ", ", Refs("OLD", part));
+  };
+  if (!t.UpdatesInParts()) return absl::StrCat("crsql_after_update(", keys, cells(columns), ")");
+  std::string calls;
+  for (size_t i = 0; i < columns.size(); i += Table::kColumnsPerPart) {
+    const auto part = absl::MakeConstSpan(columns).subspan(i, Table::kColumnsPerPart);
+    absl::StrAppend(&calls, "crsql_update_part(", t.id(), ", ", i, cells(part), "); SELECT ");
+  }
+  return absl::StrCat(calls, "crsql_after_update(", keys, ")");
+}
+
+Status CreateTriggers(sqlite3* db, const Table& t) {
+  const std::string on = absl::StrCat(" ON ", QuoteName(t.name()), " BEGIN SELECT ");
+  TRIBUTARY_RETURN_IF_ERROR(Execute(
+      db, absl::StrCat("CREATE TRIGGER IF NOT EXISTS main.", TriggerName(t, "itrig"),
+                       " AFTER INSERT", on, "crsql_after_insert(", t.id(), ", ",
+                       Refs("NEW", t.key()), "); END")));
+  TRIBUTARY_RETURN_IF_ERROR(Execute(
+      db, absl::StrCat("CREATE TRIGGER IF NOT EXISTS main.", TriggerName(t, "utrig"),
+                       " AFTER UPDATE", on, UpdateCalls(t), "; END")));
+  return Execute(db, absl::StrCat("CREATE TRIGGER IF NOT EXISTS main.", TriggerName(t, "dtrig"),
+                                  " AFTER DELETE", on, "crsql_after_delete(", t.id(), ", ",
+                                  Refs("OLD", t.key()), "); END"));
+}
+
+Status AddToCatalog(sqlite3* db, const std::string& name, int64_t* id) {
+  Statement s;
+  // A table of this name may have been replicated before it was dropped.
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db, "DELETE FROM crsql_tables WHERE name = ?1"));
+  s.BindText(1, name);
+  TRIBUTARY_RETURN_IF_ERROR(s.Run());
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db, "INSERT INTO crsql_tables(name) VALUES (?1)"));
+  s.BindText(1, name);
+  TRIBUTARY_RETURN_IF_ERROR(s.Run());
+  *id = sqlite3_last_insert_rowid(db);
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db,
+                "INSERT INTO crsql_columns(table_id, id, name) "
+                "SELECT ?1, row_number() OVER (ORDER BY cid) - 1, name "
+                "FROM pragma_table_info(?2, 'main') WHERE pk = 0"));
+  s.Bind(1, *id);
+  s.BindText(2, name);
+  return s.Run();
+}
+
+}  // namespace
+
+Status AsReplicated(Connection* c, std::string_view schema, std::string_view table,
+                    std::string* warning) {
+  TRIBUTARY_RETURN_IF_ERROR(c->Ready());
+  sqlite3* db = c->db();
+  const ScopedHostCounters counters(c);
+  ScopedSavepoint savepoint(db);
+  TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
+  std::string name;
+  TRIBUTARY_RETURN_IF_ERROR(CheckEligible(db, schema, table, &name, warning));
+  TRIBUTARY_RETURN_IF_ERROR(c->Join());
+  TRIBUTARY_RETURN_IF_ERROR(c->Flush());
+  Catalog& catalog = c->stores().catalog;
+  Table* known;
+  TRIBUTARY_RETURN_IF_ERROR(catalog.Find(name, &known));
+  if (known != nullptr) {
+    TRIBUTARY_RETURN_IF_ERROR(CreateTriggers(db, *known));
+    return savepoint.Release();
+  }
+  int64_t id;
+  TRIBUTARY_RETURN_IF_ERROR(AddToCatalog(db, name, &id));
+  Table added(db, id, name);
+  TRIBUTARY_RETURN_IF_ERROR(added.Load());
+  TRIBUTARY_RETURN_IF_ERROR(CreateTriggers(db, added));
+  catalog.Invalidate();
+  TRIBUTARY_RETURN_IF_ERROR(LogBackfill(c, &added));
+  return savepoint.Release();
+}
+
+Status AsOrdinary(Connection* c, std::string_view table) {
+  TRIBUTARY_RETURN_IF_ERROR(c->Ready());
+  TRIBUTARY_RETURN_IF_ERROR(c->Refresh());
+  Table* known;
+  TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Find(table, &known));
+  if (known == nullptr) return {};
+  sqlite3* db = c->db();
+  const ScopedHostCounters counters(c);
+  ScopedSavepoint savepoint(db);
+  TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
+  TRIBUTARY_RETURN_IF_ERROR(c->Join());
+  TRIBUTARY_RETURN_IF_ERROR(c->Flush());
+  std::string sql;
+  for (const char* suffix : {"itrig", "utrig", "dtrig", "rtrig"}) {
+    absl::StrAppend(&sql, "DROP TRIGGER IF EXISTS main.", TriggerName(*known, suffix), ";");
+  }
+  absl::StrAppend(&sql, "DELETE FROM crsql_rows WHERE table_id = ", known->id(),
+                  "; DELETE FROM crsql_columns WHERE table_id = ", known->id(),
+                  "; DELETE FROM crsql_tables WHERE id = ", known->id());
+  TRIBUTARY_RETURN_IF_ERROR(Execute(db, sql));
+  c->stores().catalog.Invalidate();
+  return savepoint.Release();
+}
+
+Status CreateReplaceTrigger(Connection* c, const Table& t) {
+  const std::string match = absl::StrJoin(t.key(), " AND ", [](std::string* out, const auto& k) {
+    absl::StrAppend(out, QuoteName(k.name), " = NEW.", QuoteName(k.name));
+  });
+  return Execute(
+      c->db(), absl::StrCat("CREATE TRIGGER IF NOT EXISTS main.", TriggerName(t, "rtrig"),
+                            " BEFORE INSERT ON ", QuoteName(t.name()), " WHEN EXISTS(SELECT 1 FROM ",
+                            QuoteName(t.name()), " WHERE ", match,
+                            ") BEGIN SELECT crsql_before_replace(", t.id(), ", ",
+                            Refs("NEW", t.key()), "); END"));
+}
+
+}  // namespace tributary

@@ -1,0 +1,26 @@
+// Turning a table into a replicated one (crsql_as_crr) and back (crsql_as_table).
+#ifndef TRIBUTARY_EXT_UPGRADE_H_
+#define TRIBUTARY_EXT_UPGRADE_H_
+
+#include <string>
+#include <string_view>
+
+#include "ext/connection.h"
+
+namespace tributary {
+
+// Checks the table, makes its triggers and catalog entries and logs the rows it has. *warning is
+// set where the table works but the user should know something. A table that is replicated already
+// gets missing triggers again. On failure nothing has changed.
+Status AsReplicated(Connection* connection, std::string_view schema, std::string_view table,
+                    std::string* warning);
+
+// Removes triggers and metadata; the rows stay. Nothing happens where it is not replicated.
+Status AsOrdinary(Connection* connection, std::string_view table);
+
+// Makes the BEFORE INSERT trigger that reports rows about to be replaced (T1).
+Status CreateReplaceTrigger(Connection* connection, const Table& table);
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_EXT_UPGRADE_H_

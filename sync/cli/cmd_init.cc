@@ -1,0 +1,235 @@
+// tributary init: turns ordinary tables into replicated ones.
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+
+#include "sync/cli/commands.h"
+#include "sync/cli/json.h"
+#include "sync/cli/replica.h"
+
+namespace tributary::cli {
+namespace {
+
+constexpr std::string_view kDetails =
+    "Makes tables replicated: from then on every change to them is tracked and can be merged with\n"
+    "the changes of other copies. Nothing about the tables changes for the programs that use "
+    "them,\n"
+    "except that they must load the extension to write. Without names, every table is taken that\n"
+    "can be; a table that cannot says why and stays as it is. All in one transaction. Repeating "
+    "it\n"
+    "does no harm.\n\n"
+    "Examples:\n"
+    "  tributary init notes.db                all tables\n"
+    "  tributary init notes.db note tag       only these two\n"
+    "  tributary init --json notes.db         as JSON, for scripts\n";
+
+enum class Outcome { kReplicated, kAlready, kSkipped, kRefused };
+
+struct TableResult {
+  std::string name;
+  Outcome outcome = Outcome::kRefused;
+  std::string message;  // a warning, or the reason
+  int64_t rows = 0;
+};
+
+std::string_view Name(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kReplicated:
+      return "replicated";
+    case Outcome::kAlready:
+      return "already replicated";
+    case Outcome::kSkipped:
+      return "skipped";
+    case Outcome::kRefused:
+      return "refused";
+  }
+  return "";
+}
+
+// Tables to upgrade, by what the user named or by what there is. What can be told without the
+// extension is told here, so that a file in which nothing can be done is never written to.
+Status ListTables(const Database& db, const std::vector<std::string>& named,
+                  std::vector<TableResult>* tables) {
+  Statement list = db.Prepare(
+      "SELECT name, type, CASE WHEN type = 'table' THEN"
+      "  (SELECT count(*) FROM pragma_table_info(l.name) WHERE pk > 0) END,"
+      " EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger'"
+      "         AND name = l.name || '__crsql_itrig')"
+      " FROM pragma_table_list AS l WHERE schema = 'main' AND type <> 'shadow' ORDER BY name");
+  std::vector<TableResult> found;
+  while (list.Step()) {
+    TableResult t{.name = std::string(list.Text(0))};
+    if (IsInternalName(t.name)) continue;
+    const std::string_view type = list.Text(1);
+    if (type != "table") {
+      // A view has nothing to replicate: not worth a line unless it was asked for.
+      if (type == "view" && named.empty()) continue;
+      t.outcome = named.empty() ? Outcome::kSkipped : Outcome::kRefused;
+      t.message =
+          "is a " + std::string(type == "view" ? "view" : "virtual table") + ", not a table";
+    } else if (list.Int(3) != 0) {
+      t.outcome = Outcome::kAlready;
+    } else if (list.Int(2) == 0) {
+      t.message =
+          "has no primary key: rows need a name that is the same in every copy; "
+          "add one, for example a column id TEXT PRIMARY KEY filled by crsql_uuid7()";
+    } else {
+      t.outcome = Outcome::kReplicated;
+    }
+    found.push_back(std::move(t));
+  }
+  TRIBUTARY_RETURN_IF_ERROR(list.status());
+  if (named.empty()) {
+    *tables = std::move(found);
+    return {};
+  }
+  for (const std::string& name : named) {
+    const auto it = std::find_if(found.begin(), found.end(), [&](const TableResult& t) {
+      return sqlite3_stricmp(t.name.c_str(), name.c_str()) == 0;
+    });
+    if (it != found.end()) {
+      tables->push_back(*it);
+    } else {
+      tables->push_back({.name = name,
+                         .message = IsInternalName(name) ? "belongs to SQLite or the extension"
+                                                         : "no such table"});
+    }
+  }
+  return {};
+}
+
+// The engine's answer is 'OK', perhaps followed by a warning.
+void TakeAnswer(std::string_view answer, TableResult* t) {
+  if (answer.starts_with("OK")) answer.remove_prefix(2);
+  answer.remove_prefix(std::min(answer.find_first_not_of(" \n:;,-"), answer.size()));
+  t->message = answer;
+}
+
+Status Upgrade(const Database& db, TableResult* t) {
+  Statement count = db.Prepare("SELECT count(*) FROM " + QuoteName(t->name));
+  if (count.Step()) t->rows = count.Int(0);
+  TRIBUTARY_RETURN_IF_ERROR(count.status());
+  Statement as_crr = db.Prepare("SELECT crsql_as_crr(?)");
+  as_crr.BindText(1, t->name);
+  if (as_crr.Step()) {
+    TakeAnswer(as_crr.Text(0), t);
+    return {};
+  }
+  if (as_crr.status().code() == ExitCode::kBusy || !db.in_transaction()) return as_crr.status();
+  t->outcome = Outcome::kRefused;
+  t->message = sqlite3_errmsg(db.get());
+  t->rows = 0;
+  return {};
+}
+
+bool Wanted(const TableResult& t) { return t.outcome == Outcome::kReplicated; }
+
+void PrintResults(const Context& context, const std::vector<TableResult>& tables) {
+  const Style& style = context.style;
+  for (const TableResult& t : tables) {
+    const bool good = t.outcome == Outcome::kReplicated || t.outcome == Outcome::kAlready;
+    const std::string mark = good                             ? style.Green("✓")
+                             : t.outcome == Outcome::kSkipped ? style.Dim("·")
+                                                              : style.Red("✗");
+    std::string line = mark + " " + style.Bold(OneLine(t.name, 60)) + "  ";
+    if (t.outcome == Outcome::kReplicated) line += Count(t.rows, "row");
+    if (t.outcome == Outcome::kAlready) line += style.Dim("already replicated");
+    if (!t.message.empty()) {
+      if (good) line += "\n    " + style.Yellow("warning: ");
+      line += OneLine(t.message, 600);
+    }
+    std::printf("%s\n", line.c_str());
+  }
+  const auto count = [&](Outcome o) {
+    return std::count_if(tables.begin(), tables.end(), [o](auto& t) { return t.outcome == o; });
+  };
+  std::printf("%s replicated, %td already, %td refused\n",
+              Count(count(Outcome::kReplicated), "table").c_str(), count(Outcome::kAlready),
+              count(Outcome::kRefused));
+}
+
+void WriteJson(const std::string& path, const std::vector<TableResult>& tables) {
+  JsonWriter json(stdout);
+  json.BeginObject();
+  json.Key("database").String(path);
+  json.Key("tables").BeginArray();
+  for (const TableResult& t : tables) {
+    json.BeginObject();
+    json.Key("table").String(t.name);
+    json.Key("result").String(Name(t.outcome));
+    if (t.outcome == Outcome::kReplicated) json.Key("rows").Int(t.rows);
+    const bool refused = t.outcome == Outcome::kRefused || t.outcome == Outcome::kSkipped;
+    if (!t.message.empty()) json.Key(refused ? "reason" : "warning").String(t.message);
+    json.EndObject();
+  }
+  json.EndArray();
+  json.EndObject();
+}
+
+// Upgrades what is wanted, all or (on a failure that is no refusal) nothing.
+Status UpgradeAll(const Context& context, Database* db, std::vector<TableResult>* tables) {
+  Transaction transaction(*db);
+  TRIBUTARY_RETURN_IF_ERROR(transaction.BeginWrite());
+  // Inside the transaction, so that the extension's own tables go away again if nothing comes of
+  // it.
+  TRIBUTARY_RETURN_IF_ERROR(db->LoadExtension());
+  Progress progress(context.human(), "init");
+  progress.SetTotal(std::count_if(tables->begin(), tables->end(), Wanted));
+  progress.Watch(*db);
+  int64_t done = 0;
+  for (TableResult& t : *tables) {
+    if (!Wanted(t)) continue;
+    progress.Set(done++, OneLine(t.name, 40));
+    TRIBUTARY_RETURN_IF_ERROR(Upgrade(*db, &t));
+  }
+  if (std::none_of(tables->begin(), tables->end(), Wanted)) return {};  // rolls back
+  return transaction.Commit();
+}
+
+// Nothing was done for nobody: one line for all, on stderr.
+Status AllRefused(const std::string& path, const std::vector<TableResult>& tables) {
+  const auto first = std::find_if(tables.begin(), tables.end(),
+                                  [](auto& t) { return t.outcome == Outcome::kRefused; });
+  std::string message = path + ": table " + first->name + ": " + first->message;
+  if (tables.size() > 1) message += " (no table could be replicated)";
+  return {ExitCode::kDifferent, message};
+}
+
+Status RunInit(const Context& context) {
+  const std::string& path = context.arg(0);
+  const std::vector<std::string> named(context.args.positional.begin() + 1,
+                                       context.args.positional.end());
+  std::vector<TableResult> tables;
+  {
+    Database probe;
+    TRIBUTARY_RETURN_IF_ERROR(probe.Open(path, OpenMode::kRead, context.busy_timeout_seconds));
+    TRIBUTARY_RETURN_IF_ERROR(ListTables(probe, named, &tables));
+  }
+  if (tables.empty()) {
+    return {ExitCode::kDifferent, path + ": has no tables that could be replicated"};
+  }
+  if (std::any_of(tables.begin(), tables.end(), Wanted)) {
+    Database db;
+    TRIBUTARY_RETURN_IF_ERROR(db.Open(path, OpenMode::kWrite, context.busy_timeout_seconds));
+    TRIBUTARY_RETURN_IF_ERROR(UpgradeAll(context, &db, &tables));
+  }
+  const auto is = [&](Outcome o) {
+    return std::any_of(tables.begin(), tables.end(), [o](auto& t) { return t.outcome == o; });
+  };
+  const bool refused = is(Outcome::kRefused);
+  const bool nothing = !is(Outcome::kReplicated) && !is(Outcome::kAlready);
+  if (context.json) WriteJson(path, tables);
+  if (nothing && refused && (tables.size() == 1 || !context.human())) {
+    return AllRefused(path, tables);
+  }
+  if (context.human()) PrintResults(context, tables);
+  return refused ? Different() : Status();
+}
+
+}  // namespace
+
+Command InitCommand() {
+  return {"init", "DB [TABLE...]", "make tables replicated", kDetails, {}, 1, kAnyNumber, RunInit};
+}
+
+}  // namespace tributary::cli

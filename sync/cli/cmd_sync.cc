@@ -1,0 +1,291 @@
+// tributary sync: makes two files equal, both ways.
+#include <sys/stat.h>
+
+#include <chrono>
+#include <cstdio>
+
+#include "sync/cli/commands.h"
+#include "sync/cli/json.h"
+#include "sync/cli/replica.h"
+#include "sync/cli/transfer.h"
+
+namespace tributary::cli {
+namespace {
+
+constexpr std::string_view kDetails =
+    "Gives each of two databases the changes it lacks of the other, so that both end equal. Where\n"
+    "both changed the same cell, the one changed more often wins, then the larger value; a "
+    "deleted\n"
+    "row stays deleted. Every copy decides the same way, whatever the order of syncs. Changes "
+    "that\n"
+    "either side got from a third copy travel along. What moves is written in transactions of "
+    "about\n"
+    "--batch cells, never splitting a transaction of its author. Interrupted, it can simply be "
+    "run\n"
+    "again. Foreign keys are not enforced while merging, since a copy may have deleted what "
+    "another\n"
+    "refers to; such references are counted in the result, and listed by tributary check.\n\n"
+    "Both files need the same tables, made replicated by tributary init. A new copy is an empty\n"
+    "database with these tables: a file copied with cp is the same replica twice, and is "
+    "refused.\n\n"
+    "Examples:\n"
+    "  tributary sync phone.db laptop.db\n"
+    "  tributary sync --conflicts 100 phone.db laptop.db     show up to 100 conflicts\n"
+    "  tributary sync -q phone.db usb/phone.db && echo equal\n";
+
+// Rounds of exchange before giving up on two databases that others keep writing to.
+constexpr int kMaxRounds = 3;
+constexpr int64_t kDefaultConflictsShown = 10;
+
+struct Session {
+  const Context& context;
+  Database a;
+  Database b;
+  TransferOptions options;
+  TransferResult a_to_b;
+  TransferResult b_to_a;
+  std::vector<std::string> remarks;
+  int64_t dangling = 0;
+  bool equal = false;
+  bool complete = true;  // both replicate the same tables and columns
+  std::string digest;
+  double seconds = 0;
+
+  bool moved() const { return a_to_b.cells + b_to_a.cells > 0; }
+};
+
+// The same file twice, or two files with one identity, cannot be told apart as authors.
+Status RefuseOneReplica(const Session& s) {
+  struct stat a {};
+  struct stat b {};
+  if (stat(s.a.path().c_str(), &a) == 0 && stat(s.b.path().c_str(), &b) == 0 &&
+      a.st_dev == b.st_dev && a.st_ino == b.st_ino) {
+    return {ExitCode::kUsage, s.a.path() + " and " + s.b.path() + " are the same file"};
+  }
+  std::string site_a;
+  std::string site_b;
+  TRIBUTARY_RETURN_IF_ERROR(OwnSiteId(s.a, &site_a));
+  TRIBUTARY_RETURN_IF_ERROR(OwnSiteId(s.b, &site_b));
+  if (site_a != site_b) return {};
+  return {ExitCode::kDifferent,
+          s.a.path() + " and " + s.b.path() + " are the same replica (site " + ShortSite(site_a) +
+              "): one was copied from the other; make the second from an empty database with the "
+              "same tables, tributary init it and sync into it"};
+}
+
+// Equal digests of all that both replicate mean equal replicas.
+Status CompareDigests(Session* s) {
+  std::string digest_b;
+  if (s->complete) {
+    TRIBUTARY_RETURN_IF_ERROR(Digest(s->a, &s->digest));
+    TRIBUTARY_RETURN_IF_ERROR(Digest(s->b, &digest_b));
+    s->equal = s->digest == digest_b;
+    return {};
+  }
+  s->equal = false;  // parts differ by schema
+  return {};
+}
+
+Status OneRound(Session* s, bool everything, ConflictTracker* tracker, Progress* progress) {
+  s->options.everything = everything;
+  progress->SetLabel(s->a.path() + " → " + s->b.path());
+  TRIBUTARY_RETURN_IF_ERROR(RunTransfer(s->a, s->b, s->options, tracker, progress, &s->a_to_b));
+  progress->SetLabel(s->b.path() + " → " + s->a.path());
+  return RunTransfer(s->b, s->a, s->options, nullptr, progress, &s->b_to_a);
+}
+
+// Sum of the data versions: changes when another program committed to one of the files.
+Status ForeignWrites(const Session& s, int64_t* counter) {
+  int64_t a = 0;
+  int64_t b = 0;
+  TRIBUTARY_RETURN_IF_ERROR(s.a.QueryInt("PRAGMA data_version", &a));
+  TRIBUTARY_RETURN_IF_ERROR(s.b.QueryInt("PRAGMA data_version", &b));
+  *counter = a + b;
+  return {};
+}
+
+Status Exchange(Session* s, ConflictTracker* tracker, Progress* progress) {
+  bool everything = false;
+  for (int round = 0; round < kMaxRounds && !s->equal; ++round) {
+    int64_t before = 0;
+    int64_t after = 0;
+    TRIBUTARY_RETURN_IF_ERROR(ForeignWrites(*s, &before));
+    TRIBUTARY_RETURN_IF_ERROR(OneRound(s, everything, round == 0 ? tracker : nullptr, progress));
+    TRIBUTARY_RETURN_IF_ERROR(CompareDigests(s));
+    if (!s->complete) return {};  // nothing to verify against
+    TRIBUTARY_RETURN_IF_ERROR(ForeignWrites(*s, &after));
+    const bool undisturbed = before == after;
+    if (everything && undisturbed) return {};  // no more can be done
+    // Nobody interfered and they still differ: what they believe to know is not to be trusted.
+    everything = undisturbed;
+  }
+  return {};
+}
+
+// Counts references whose target is gone. A count for the report: errors in old schemas (a parent
+// table that does not exist) are none of its business.
+int64_t CountDangling(const Database& db) {
+  int64_t count = 0;
+  const Status status = db.QueryInt("SELECT count(*) FROM pragma_foreign_key_check", &count);
+  return status.ok() ? count : 0;
+}
+
+void PrintDirection(const Session& s, const Database& from, const Database& to,
+                    const TransferResult& r) {
+  const Style& style = s.context.style;
+  const std::string names = style.Bold(from.path()) + " → " + style.Bold(to.path());
+  if (r.cells == 0) {
+    std::printf("%s  %s\n", names.c_str(), style.Dim("nothing new").c_str());
+    return;
+  }
+  std::printf("%s  %s, %s, %s in %s; %s changed something\n", names.c_str(),
+              Count(r.rows, "row").c_str(), Count(r.cells, "cell").c_str(), Bytes(r.bytes).c_str(),
+              Count(r.transactions, "transaction").c_str(), WithCommas(r.applied).c_str());
+}
+
+void PrintConflicts(const Session& s, const ConflictTracker& tracker) {
+  if (tracker.count() == 0) return;
+  const Style& style = s.context.style;
+  std::printf("%s resolved%s\n", style.Yellow(Count(tracker.count(), "conflict")).c_str(),
+              tracker.truncated() ? " (at least)" : "");
+  for (const Conflict& c : tracker.details()) {
+    const auto side = [&](const Database& db, const std::string& text, bool won) {
+      const std::string shown = db.path() + ": " + text;
+      return won ? style.Green("✓ " + shown) : style.Dim("✗ " + shown);
+    };
+    std::string where = style.Cyan(OneLine(c.table, 40) + " " + c.key);
+    if (!c.column.empty()) where += " " + OneLine(c.column, 40);
+    std::printf("  %s\n    %s\n    %s\n", where.c_str(),
+                side(s.a, c.from_sender, c.sender_won).c_str(),
+                side(s.b, c.from_receiver, !c.sender_won).c_str());
+  }
+  const int64_t more = tracker.count() - static_cast<int64_t>(tracker.details().size());
+  if (more > 0) {
+    const std::string line = "… and " + WithCommas(more) + " more; --conflicts N shows them";
+    std::printf("  %s\n", style.Dim(line).c_str());
+  }
+}
+
+void PrintReport(const Session& s, const ConflictTracker& tracker) {
+  const Style& style = s.context.style;
+  if (s.moved()) {
+    PrintDirection(s, s.a, s.b, s.a_to_b);
+    PrintDirection(s, s.b, s.a, s.b_to_a);
+    PrintConflicts(s, tracker);
+  }
+  for (const std::string& remark : s.remarks) {
+    std::printf("%s %s\n", style.Yellow("left out:").c_str(), OneLine(remark, 300).c_str());
+  }
+  if (s.dangling > 0) {
+    const std::string line = Count(s.dangling, "reference") +
+                             (s.dangling == 1 ? " points to a row" : " point to rows") +
+                             " that no longer exist" + (s.dangling == 1 ? "s" : "");
+    std::printf("%s %s; tributary check lists them\n", style.Yellow("note:").c_str(), line.c_str());
+  }
+  if (s.equal) {
+    std::printf("%s %s (digest %s), %s\n", style.Green("✓").c_str(),
+                s.moved() ? "both are equal" : "both were equal already",
+                s.digest.substr(0, 16).c_str(), Seconds(s.seconds).c_str());
+  } else if (!s.complete) {
+    std::printf("%s what both have was exchanged, %s\n", style.Yellow("✓").c_str(),
+                Seconds(s.seconds).c_str());
+  }
+}
+
+void WriteDirection(JsonWriter* json, std::string_view name, const TransferResult& r) {
+  json->Key(name).BeginObject();
+  json->Key("transactions").Int(r.transactions);
+  json->Key("rows").Int(r.rows);
+  json->Key("cells").Int(r.cells);
+  json->Key("bytes").Int(r.bytes);
+  json->Key("applied").Int(r.applied);
+  json->Key("left_out").Int(r.left_out);
+  json->EndObject();
+}
+
+void WriteJson(const Session& s, const ConflictTracker& tracker) {
+  JsonWriter json(stdout);
+  json.BeginObject();
+  json.Key("a").String(s.a.path());
+  json.Key("b").String(s.b.path());
+  json.Key("equal").Bool(s.equal);
+  WriteDirection(&json, "a_to_b", s.a_to_b);
+  WriteDirection(&json, "b_to_a", s.b_to_a);
+  json.Key("conflicts").Int(tracker.count());
+  json.Key("conflicts_complete").Bool(!tracker.truncated());
+  json.Key("conflict_details").BeginArray();
+  for (const Conflict& c : tracker.details()) {
+    json.BeginObject();
+    json.Key("table").String(c.table);
+    json.Key("key").String(c.key);
+    if (!c.column.empty()) json.Key("column").String(c.column);
+    json.Key("a").String(c.from_sender);
+    json.Key("b").String(c.from_receiver);
+    json.Key("winner").String(c.sender_won ? "a" : "b");
+    json.EndObject();
+  }
+  json.EndArray();
+  json.Key("left_out").BeginArray();
+  for (const std::string& remark : s.remarks) json.String(remark);
+  json.EndArray();
+  json.Key("dangling_references").Int(s.dangling);
+  if (s.equal) json.Key("digest").String(s.digest);
+  json.Key("seconds").Real(s.seconds);
+  json.EndObject();
+}
+
+Status CompareBothSchemas(Session* s) {
+  Compatibility a_to_b;
+  Compatibility b_to_a;
+  TRIBUTARY_RETURN_IF_ERROR(CompareSchemas(s->a, s->b, &a_to_b));
+  TRIBUTARY_RETURN_IF_ERROR(CompareSchemas(s->b, s->a, &b_to_a));
+  s->complete = a_to_b.complete && b_to_a.complete;
+  s->remarks = std::move(a_to_b.remarks);
+  for (std::string& remark : b_to_a.remarks) s->remarks.push_back(std::move(remark));
+  return {};
+}
+
+Status RunSync(const Context& context) {
+  const auto started = std::chrono::steady_clock::now();
+  Session s{.context = context};
+  int64_t shown = kDefaultConflictsShown;
+  TRIBUTARY_RETURN_IF_ERROR(context.args.GetInt("--conflicts", 0, &shown));
+  TRIBUTARY_RETURN_IF_ERROR(context.args.GetInt("--batch", 1, &s.options.batch_cells));
+  TRIBUTARY_RETURN_IF_ERROR(OpenReplica(context, context.arg(0), OpenMode::kWrite, &s.a));
+  TRIBUTARY_RETURN_IF_ERROR(OpenReplica(context, context.arg(1), OpenMode::kWrite, &s.b));
+  TRIBUTARY_RETURN_IF_ERROR(RefuseOneReplica(s));
+  TRIBUTARY_RETURN_IF_ERROR(CompareBothSchemas(&s));
+  ConflictTracker tracker(static_cast<size_t>(shown));
+  {
+    Progress progress(context.human(), "comparing");
+    progress.Watch(s.a);
+    progress.Watch(s.b);
+    TRIBUTARY_RETURN_IF_ERROR(CompareDigests(&s));
+    TRIBUTARY_RETURN_IF_ERROR(Exchange(&s, &tracker, &progress));
+    if (s.moved()) s.dangling = CountDangling(s.a);
+  }
+  s.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  if (context.json) WriteJson(s, tracker);
+  if (context.human()) PrintReport(s, tracker);
+  if (s.equal) return {};
+  if (!s.complete) return Different();
+  return {ExitCode::kDifferent,
+          s.a.path() + " and " + s.b.path() +
+              " still differ; if no other program is writing to them, see tributary check"};
+}
+
+}  // namespace
+
+Command SyncCommand() {
+  return {"sync",
+          "A B",
+          "make two copies equal, both ways",
+          kDetails,
+          {{"--conflicts", "", "N", "show up to N conflicts (default 10)"},
+           {"--batch", "", "CELLS", "cells a transaction of the receiver takes (default 100000)"}},
+          2,
+          2,
+          RunSync};
+}
+
+}  // namespace tributary::cli

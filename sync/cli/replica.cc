@@ -1,0 +1,89 @@
+#include "sync/cli/replica.h"
+
+#include <algorithm>
+
+namespace tributary::cli {
+namespace {
+
+// The insert trigger is the mark of a replicated table.
+constexpr std::string_view kReplicatedSql =
+    "SELECT tbl_name FROM sqlite_schema WHERE type = 'trigger'"
+    " AND name = tbl_name || '__crsql_itrig' ORDER BY tbl_name";
+
+// A digest may be text or a blob.
+std::string DigestText(const Statement& s) {
+  return s.At(0).type == ValueType::kBlob ? Hex(s.Bytes(0)) : std::string(s.Text(0));
+}
+
+}  // namespace
+
+Status IsPrepared(const Database& db, bool* prepared) {
+  int64_t count = 0;
+  TRIBUTARY_RETURN_IF_ERROR(
+      db.QueryInt("SELECT count(*) FROM sqlite_schema WHERE name = 'crsql_site_id'", &count));
+  *prepared = count > 0;
+  return {};
+}
+
+Status OpenReplica(const Context& context, const std::string& path, OpenMode mode, Database* db) {
+  TRIBUTARY_RETURN_IF_ERROR(db->Open(path, mode, context.busy_timeout_seconds));
+  bool prepared = false;
+  TRIBUTARY_RETURN_IF_ERROR(IsPrepared(*db, &prepared));
+  std::vector<std::string> tables;
+  TRIBUTARY_RETURN_IF_ERROR(ReplicatedTables(*db, &tables));
+  if (!prepared || tables.empty()) {
+    return {ExitCode::kDifferent,
+            path + ": has no replicated tables yet; make them with: tributary init " + path};
+  }
+  return db->LoadExtension();
+}
+
+Status ReplicatedTables(const Database& db, std::vector<std::string>* tables) {
+  tables->clear();
+  Statement s = db.Prepare(kReplicatedSql);
+  while (s.Step()) tables->emplace_back(s.Text(0));
+  return s.status();
+}
+
+Status ReadColumns(const Database& db, const std::string& table, TableColumns* columns) {
+  columns->name = table;
+  columns->keys.clear();
+  columns->values.clear();
+  Statement s = db.Prepare("SELECT name, pk FROM pragma_table_info(?) ORDER BY pk, cid");
+  s.BindText(1, table);
+  while (s.Step()) {
+    (s.Int(1) > 0 ? columns->keys : columns->values).emplace_back(s.Text(0));
+  }
+  return s.status();
+}
+
+Status OwnSiteId(const Database& db, std::string* site_id) {
+  Statement s = db.Prepare("SELECT crsql_site_id()");
+  *site_id = s.Step() ? std::string(s.Bytes(0)) : "";
+  return s.status();
+}
+
+Status Digest(const Database& db, std::string* digest) {
+  Statement s = db.Prepare("SELECT crsql_digest()");
+  *digest = s.Step() ? DigestText(s) : "";
+  return s.status();
+}
+
+Status Digest(const Database& db, const std::string& table, std::string* digest) {
+  Statement s = db.Prepare("SELECT crsql_digest(?)");
+  s.BindText(1, table);
+  *digest = s.Step() ? DigestText(s) : "";
+  return s.status();
+}
+
+bool IsInternalName(std::string_view table) {
+  std::string lower(table);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return c < 0x80 ? std::tolower(c) : c; });
+  return lower.starts_with("sqlite_") || lower.starts_with("crsql_") ||
+         lower.find("__crsql_") != std::string::npos;
+}
+
+std::string ShortSite(std::string_view site_id) { return Hex(site_id.substr(0, 4)); }
+
+}  // namespace tributary::cli

@@ -1,0 +1,50 @@
+// One direction of a sync: everything the receiver may lack, from one snapshot of the sender.
+#ifndef TRIBUTARY_SYNC_CLI_TRANSFER_H_
+#define TRIBUTARY_SYNC_CLI_TRANSFER_H_
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sync/cli/changes.h"
+#include "sync/cli/conflicts.h"
+#include "sync/cli/output.h"
+#include "sync/cli/replica.h"
+
+namespace tributary::cli {
+
+// What of the sender's schema the receiver can take.
+struct Compatibility {
+  // Column names by table. Only consulted if not `complete`.
+  std::map<std::string, std::set<std::string>, std::less<>> accepted;
+  bool complete = true;  // the receiver replicates all that the sender does
+  std::vector<std::string> remarks;
+};
+
+Status CompareSchemas(const Database& sender, const Database& receiver, Compatibility* result);
+
+struct TransferResult {
+  int64_t transactions = 0;
+  int64_t rows = 0;  // a row counts once for each transaction that changed it
+  int64_t cells = 0;
+  int64_t bytes = 0;
+  int64_t applied = 0;   // merges that changed something at the receiver
+  int64_t left_out = 0;  // cells the receiver has no table or column for
+};
+
+struct TransferOptions {
+  bool everything = false;  // do not trust the receiver's version vector
+  // A batch ends with the first transaction at or beyond this many cells. One transaction is never
+  // split: it streams into one transaction of the receiver, however large.
+  int64_t batch_cells = 100'000;
+};
+
+// Copies changes. `tracker` may be null. Adds to *result.
+Status RunTransfer(const Database& sender, const Database& receiver, const TransferOptions& options,
+                   ConflictTracker* tracker, Progress* progress, TransferResult* result);
+
+}  // namespace tributary::cli
+
+#endif  // TRIBUTARY_SYNC_CLI_TRANSFER_H_

@@ -1,0 +1,314 @@
+#include "tests/bench/groups.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/bench/changes.h"
+#include "tests/bench/unit.h"
+
+namespace tributary::bench {
+namespace {
+
+constexpr int kLastChanges = 100;
+constexpr int kReadPasses = 5;
+constexpr double kMinReadSeconds = 0.1;
+constexpr int kOpens = 31;
+constexpr int kOpenTables = 20;
+constexpr int64_t kMaxReads = 100000;
+constexpr int64_t kMaxEdits = 20000;  // in one transaction
+constexpr int64_t kMaxEditTxns = 5000;
+constexpr int64_t kMaxSmallRows = 50000;
+constexpr char kChangeColumns[] =
+    "\"table\", pk, cid, val, col_version, db_version, site_id, cl, seq";
+constexpr int kChangeColumnCount = 9;
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+void Track(Database& db, Contender contender, const std::string& table) {
+  if (contender == Contender::kTributary) db.Exec("SELECT crsql_as_crr('" + table + "')");
+}
+
+void CreateTable(Database& db, const Task& task) {
+  db.Exec(task.shape->create_sql);
+  Track(db, task.contender, task.shape->name);
+}
+
+void Fill(Database& db, const Shape& shape, int64_t rows, int64_t rows_per_transaction) {
+  Statement insert(db, shape.InsertSql());
+  for (int64_t row = 0; row < rows; ++row) {
+    if (row % rows_per_transaction == 0) db.Exec("BEGIN");
+    shape.BindKey(insert.get(), 1, row);
+    shape.BindRest(insert.get(), 2, row, 0);
+    insert.Run();
+    if ((row + 1) % rows_per_transaction == 0 || row + 1 == rows) db.Exec("COMMIT");
+  }
+}
+
+// The least of several passes: reads are short, and whatever disturbs them only adds.
+void MeasureReads(Metric metric, int64_t operations, const std::function<void()>& pass) {
+  BeginStep(InfoOf(metric).label);
+  double least = 0;
+  double total = 0;
+  for (int i = 0; i < kReadPasses || total < kMinReadSeconds; ++i) {
+    const double start = CpuSeconds();
+    pass();
+    const double seconds = CpuSeconds() - start;
+    if (i == 0 || seconds < least) least = seconds;
+    total += seconds;
+  }
+  ReportValue(metric, least * 1e6 / static_cast<double>(operations));
+}
+
+void ReadRows(Database& db, const Task& task) {
+  const Shape& shape = *task.shape;
+  const std::string all = "SELECT " + shape.ColumnList() + " FROM " + shape.name;
+  const int64_t reads = std::min(task.rows, kMaxReads);
+  Statement one(db, all + " WHERE " + shape.columns[0] + " = ?");
+  ChangeWriter sink("");
+  MeasureReads(Metric::kPointRead, reads, [&] {
+    for (int64_t k = 0; k < reads; ++k) {
+      shape.BindKey(one.get(), 1, Scattered(k, task.rows));
+      if (!one.Step()) Fail("a row is missing");
+      sink.AddRow(one.get());
+      sqlite3_reset(one.get());
+    }
+  });
+  Statement scan(db, all);
+  MeasureReads(Metric::kScan, task.rows, [&] {
+    while (scan.Step()) sink.AddRow(scan.get());
+  });
+}
+
+// All rows of plain SQLite; all changes after `since` of Tributary.
+void Extract(Database& db, const Task& task, int64_t since, ChangeWriter* writer) {
+  const bool plain = task.contender == Contender::kPlain;
+  Statement query(db, plain ? "SELECT " + task.shape->ColumnList() + " FROM " + task.shape->name
+                            : std::string("SELECT ") + kChangeColumns +
+                                  " FROM crsql_changes WHERE db_version > ?");
+  if (!plain) sqlite3_bind_int64(query.get(), 1, since);
+  while (query.Step()) writer->AddRow(query.get());
+}
+
+int64_t ExpectedChanges(const Task& task) {
+  const auto cells = static_cast<int64_t>(task.shape->columns.size()) - 1;
+  return task.contender == Contender::kPlain ? task.rows : task.rows * cells;
+}
+
+void CheckCount(const std::string& what, int64_t got, int64_t expected) {
+  if (got == expected) return;
+  Fail(what + ": " + std::to_string(got) + " instead of " + std::to_string(expected));
+}
+
+void ExtractAll(Database& db, const Task& task) {
+  ChangeWriter sink("");
+  Measure(Metric::kExtract, static_cast<double>(task.rows), [&] { Extract(db, task, 0, &sink); });
+  CheckCount("changes", sink.rows(), ExpectedChanges(task));
+}
+
+// What a client asks for all the time: the few changes since it asked last.
+void ExtractLast(Database& db, const Task& task) {
+  if (task.contender == Contender::kPlain) return;
+  BeginStep(InfoOf(Metric::kLast100).label);
+  const int64_t since = db.QueryInt("SELECT crsql_db_version()");
+  Statement update(db, task.shape->UpdateOneSql());
+  for (int64_t k = 0; k < kLastChanges; ++k) {
+    sqlite3_bind_int64(update.get(), 1, 50000000 + k);
+    task.shape->BindKey(update.get(), 2, Scattered(k + 7, task.rows));
+    update.Run();
+  }
+  std::vector<double> seconds;
+  for (int i = 0; i < kReadPasses + 1; ++i) {
+    ChangeWriter sink("");
+    const double start = CpuSeconds();
+    Extract(db, task, since, &sink);
+    if (i > 0) seconds.push_back(CpuSeconds() - start);  // the first warms the caches
+    CheckCount("changes", sink.rows(), kLastChanges);
+  }
+  ReportValue(Metric::kLast100, Median(seconds) * 1e6);
+}
+
+void Update(Database& db, const Task& task) {
+  const Shape& shape = *task.shape;
+  const int64_t edits = std::min(task.rows / 4, kMaxEdits);
+  const int64_t transactions = std::min(task.rows / 10, kMaxEditTxns);
+  Statement one(db, shape.UpdateOneSql());
+  Measure(Metric::kUpdateOne, static_cast<double>(edits), [&] {
+    db.Exec("BEGIN");
+    for (int64_t k = 0; k < edits; ++k) {
+      sqlite3_bind_int64(one.get(), 1, 70000000 + k);
+      shape.BindKey(one.get(), 2, Scattered(k, task.rows));
+      one.Run();
+    }
+    db.Exec("COMMIT");
+  });
+  Measure(Metric::kUpdateOneSmall, static_cast<double>(transactions), [&] {
+    for (int64_t k = 0; k < transactions; ++k) {
+      sqlite3_bind_int64(one.get(), 1, 80000000 + k);
+      shape.BindKey(one.get(), 2, Scattered(k + 31, task.rows));
+      one.Run();
+    }
+  });
+  Statement all(db, shape.UpdateAllSql());
+  Measure(Metric::kUpdateAll, static_cast<double>(edits), [&] {
+    db.Exec("BEGIN");
+    for (int64_t k = 0; k < edits; ++k) {
+      const int64_t row = Scattered(k, task.rows);
+      shape.BindKey(all.get(), 1, row);
+      shape.BindRest(all.get(), 2, row, 1);
+      all.Run();
+    }
+    db.Exec("COMMIT");
+  });
+}
+
+void Delete(Database& db, const Task& task) {
+  const Shape& shape = *task.shape;
+  const int64_t deletes = std::min(task.rows / 4, kMaxEdits);
+  Statement remove(db, "DELETE FROM " + shape.name + " WHERE " + shape.columns[0] + " = ?");
+  Measure(Metric::kDelete, static_cast<double>(deletes), [&] {
+    db.Exec("BEGIN");
+    for (int64_t k = 0; k < deletes; ++k) {
+      shape.BindKey(remove.get(), 1, Scattered(k, task.rows));
+      remove.Run();
+    }
+    db.Exec("COMMIT");
+  });
+  CheckCount("rows left", db.QueryInt("SELECT count(*) FROM " + shape.name), task.rows - deletes);
+}
+
+std::string Fresh(const Task& task, const std::string& file) {
+  BeginStep("preparing");
+  RemoveDatabase(task.env->dir + "/" + file);
+  return file;
+}
+
+// Inside one transaction, as an application merges a batch.
+void Merge(Database& db, const Task& task) {
+  const bool plain = task.contender == Contender::kPlain;
+  const int columns = plain ? static_cast<int>(task.shape->columns.size()) : kChangeColumnCount;
+  Statement merge(db, plain ? task.shape->UpsertSql()
+                            : std::string("INSERT INTO crsql_changes(") + kChangeColumns +
+                                  ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  ChangeReader reader(task.env->dir + "/changes", columns);
+  db.Exec("BEGIN");
+  while (reader.BindRow(merge.get())) merge.Run();
+  db.Exec("COMMIT");
+}
+
+double PeakMebibytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+}  // namespace
+
+void RunLocal(const Task& task) {
+  Database db(*task.env, task.contender, Fresh(task, "local.db"));
+  CreateTable(db, task);
+  Measure(Metric::kInsert, static_cast<double>(task.rows),
+          [&] { Fill(db, *task.shape, task.rows, task.rows); });
+  db.Exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  const int64_t bytes =
+      db.QueryInt("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size");
+  ReportValue(Metric::kFileBytes, static_cast<double>(bytes) / static_cast<double>(task.rows));
+  ReadRows(db, task);
+  ExtractAll(db, task);
+  ExtractLast(db, task);
+  Update(db, task);
+  Delete(db, task);
+}
+
+void RunSmallTransactions(const Task& task) {
+  const int64_t rows = std::min(task.rows, kMaxSmallRows);
+  Database db(*task.env, task.contender, Fresh(task, "small.db"));
+  CreateTable(db, task);
+  Measure(Metric::kInsertSmall, static_cast<double>(rows),
+          [&] { Fill(db, *task.shape, rows, 10); });
+}
+
+void RunMergeSource(const Task& task) {
+  Database db(*task.env, task.contender, Fresh(task, "source.db"));
+  CreateTable(db, task);
+  BeginStep("filling the source of the merge");
+  Fill(db, *task.shape, task.rows, task.rows);
+  {
+    ChangeWriter writer(task.env->dir + "/changes");
+    Extract(db, task, 0, &writer);
+    CheckCount("changes", writer.rows(), ExpectedChanges(task));
+  }
+  std::FILE* file = std::fopen((task.env->dir + "/hash").c_str(), "wb");
+  if (file == nullptr) Fail("cannot write the hash");
+  const uint64_t hash = HashTable(db, *task.shape);
+  std::fwrite(&hash, sizeof hash, 1, file);
+  if (std::fclose(file) != 0) Fail("cannot write the hash");
+}
+
+void RunMergeTarget(const Task& task) {
+  Database db(*task.env, task.contender, Fresh(task, "target.db"));
+  CreateTable(db, task);
+  uint64_t expected = 0;
+  std::FILE* file = std::fopen((task.env->dir + "/hash").c_str(), "rb");
+  if (file == nullptr || std::fread(&expected, sizeof expected, 1, file) != 1) {
+    Fail("the source left no hash");
+  }
+  std::fclose(file);
+  const auto rows = static_cast<double>(task.rows);
+  Measure(Metric::kMergeEmpty, rows, [&] { Merge(db, task); });
+  ReportValue(Metric::kMergeMemory, PeakMebibytes());
+  if (HashTable(db, *task.shape) != expected) Fail("the merged table differs from its source");
+  Measure(Metric::kMergeAgain, rows, [&] { Merge(db, task); });
+  if (HashTable(db, *task.shape) != expected) Fail("merging again changed the table");
+}
+
+void RunUpgrade(const Task& task) {
+  const Shape& shape = *task.shape;
+  Database db(*task.env, task.contender, Fresh(task, "upgrade.db"));
+  db.Exec(shape.create_sql);
+  Fill(db, shape, task.rows, task.rows);
+  if (task.contender == Contender::kPlain) {
+    std::string create = shape.create_sql;
+    create.replace(create.find(shape.name), shape.name.size(), "copy_of_it");
+    Measure(Metric::kUpgrade, static_cast<double>(task.rows), [&] {
+      db.Exec("BEGIN; " + create + "; INSERT INTO copy_of_it SELECT * FROM " + shape.name +
+              "; COMMIT");
+    });
+    return;
+  }
+  Measure(Metric::kUpgrade, static_cast<double>(task.rows),
+          [&] { Track(db, task.contender, shape.name); });
+  CheckCount("changes after as_crr", db.QueryInt("SELECT count(*) FROM crsql_changes"),
+             ExpectedChanges(task));
+}
+
+void RunOpen(const Task& task) {
+  const std::string file = Fresh(task, "open.db");
+  {
+    Database db(*task.env, task.contender, file);
+    for (int i = 0; i < kOpenTables; ++i) {
+      const std::string table = "t" + std::to_string(i);
+      db.Exec("CREATE TABLE " + table + "(id TEXT PRIMARY KEY NOT NULL, a INT, b TEXT, c TEXT)");
+      Track(db, task.contender, table);
+      db.Exec("INSERT INTO " + table + " VALUES('k1', 1, 'x', 'y'), ('k2', 1, 'x', 'y')");
+    }
+  }
+  BeginStep(InfoOf(Metric::kOpen).label);
+  std::vector<double> seconds;
+  for (int i = 0; i < kOpens; ++i) {
+    const double start = CpuSeconds();
+    Database db(*task.env, task.contender, file);
+    CheckCount("rows", db.QueryInt("SELECT count(*) FROM t7"), 2);
+    seconds.push_back(CpuSeconds() - start);
+  }
+  ReportValue(Metric::kOpen, Median(seconds) * 1e6);
+}
+
+}  // namespace tributary::bench

@@ -1,0 +1,203 @@
+// tributary_bench: what tracking and merging cost, as ratios to plain SQLite in the same run.
+//
+// The two contenders take turns inside each repetition, and who goes first alternates, so that
+// whatever the machine does besides hits both alike.
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <set>
+#include <string>
+#include <system_error>
+
+#include "tests/bench/database.h"
+#include "tests/bench/groups.h"
+#include "tests/bench/options.h"
+#include "tests/bench/report.h"
+#include "tests/bench/results.h"
+#include "tests/bench/shape.h"
+#include "tests/bench/unit.h"
+
+namespace tributary::bench {
+namespace {
+
+volatile sig_atomic_t stop_asked = 0;
+
+void OnStop(int /*signal*/) { stop_asked = 1; }
+
+// Work whose last step is measured; the steps before prepare files for it.
+struct Group {
+  std::string name;
+  std::vector<std::function<void(const Task&)>> steps;
+  bool whole_database;  // does not depend on shape or rows
+};
+
+const std::vector<Group>& AllGroups() {
+  static const std::vector<Group> groups = {
+      {"local work", {RunLocal}, false},
+      {"small transactions", {RunSmallTransactions}, false},
+      {"merge", {RunMergeSource, RunMergeTarget}, false},
+      {"as_crr", {RunUpgrade}, false},
+      {"open", {RunOpen}, true},
+  };
+  return groups;
+}
+
+// The line on a terminal that says how far we are.
+class Progress {
+ public:
+  explicit Progress(int total) : total_(total), shown_(isatty(STDERR_FILENO) == 1) {}
+  ~Progress() {
+    if (shown_) std::fputs("\r\033[K", stderr);
+  }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void Next(const std::string& what) {
+    ++done_;
+    if (!shown_) return;
+    std::fprintf(stderr, "\r\033[K[%d/%d] %s", done_, total_, what.c_str());
+    std::fflush(stderr);
+  }
+
+ private:
+  int total_;
+  int done_ = 0;
+  bool shown_;
+};
+
+class Bench {
+ public:
+  Bench(const Options& options, Environment env, bool with_extension)
+      : options_(options),
+        env_(std::move(env)),
+        with_extension_(with_extension),
+        progress_(CountUnits()) {}
+
+  Results Run() {
+    for (const std::string& name : options_.shapes) {
+      for (const int64_t rows : options_.RowCountsOf(name)) {
+        for (const Group& group : AllGroups()) {
+          // Kept with the first table that is printed.
+          const bool first = name == options_.shapes[0] && rows == options_.row_counts[0];
+          if (group.whole_database && !first) continue;
+          RunGroup(group, *FindShape(name), rows);
+        }
+      }
+    }
+    return std::move(results_);
+  }
+
+ private:
+  int CountUnits() const {
+    int units = 0;
+    for (const Group& group : AllGroups()) {
+      if (group.whole_database) units += options_.RepsOf(options_.row_counts[0]);
+      for (const std::string& name : options_.shapes) {
+        if (group.whole_database) continue;
+        for (const int64_t rows : options_.RowCountsOf(name)) units += options_.RepsOf(rows);
+      }
+    }
+    return units * (with_extension_ ? 2 : 1);
+  }
+
+  void RunGroup(const Group& group, const Shape& shape, int64_t rows) {
+    std::set<Contender> gave_up;
+    if (!with_extension_) gave_up.insert(Contender::kTributary);
+    for (int rep = 0; rep < options_.RepsOf(rows); ++rep) {
+      for (int turn = 0; turn < 2; ++turn) {
+        const auto contender = static_cast<Contender>((rep + turn) % 2);
+        if (gave_up.contains(contender) || stop_asked != 0) continue;
+        progress_.Next(shape.name + " " + std::to_string(rows) + ", " + group.name);
+        const Task task{&env_, contender, &shape, rows};
+        if (!RunSteps(group, task, rep)) gave_up.insert(contender);
+      }
+    }
+  }
+
+  bool RunSteps(const Group& group, const Task& task, int rep) {
+    bool done = true;
+    for (const auto& step : group.steps) {
+      const UnitResult result = RunUnit(options_.timeout_s, [&] { step(task); });
+      // What was measured before a failure still stands.
+      results_.Add(*task.shape, task.rows, rep, task.contender, result);
+      if (!result.error.empty()) {
+        const std::string where = task.shape->name + " " + std::to_string(task.rows);
+        results_.AddFailure(
+            {task.contender, where, stop_asked != 0 ? "interrupted" : result.error});
+        done = false;
+        break;
+      }
+    }
+    // Only one group's files at a time: they may be in memory.
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(env_.dir, ignored)) {
+      std::filesystem::remove(entry.path(), ignored);
+    }
+    return done;
+  }
+
+  const Options& options_;
+  Environment env_;
+  bool with_extension_;
+  Progress progress_;
+  Results results_;
+};
+
+Results RunAll(const Options& options, const std::string& scratch) {
+  const bool with_extension =
+      IsLinkedStatically() || (!options.so.empty() && access(options.so.c_str(), R_OK) == 0);
+  // An absolute path, because the loader looks elsewhere for a name without a slash.
+  std::error_code ignored;
+  const std::string so = with_extension && !IsLinkedStatically()
+                             ? std::filesystem::absolute(options.so, ignored).string()
+                             : "";
+  Results results = Bench(options, {scratch, so}, with_extension).Run();
+  if (!with_extension) {
+    results.AddFailure(
+        {Contender::kTributary, "",
+         options.so.empty() ? "no extension was given (--so FILE)" : "missing: " + options.so});
+  }
+  return results;
+}
+
+int Main(int argc, char** argv) {
+  Options options;
+  std::string error;
+  if (!ParseOptions(argc, argv, &options, &error)) {
+    std::fprintf(stderr, "tributary_bench: %s\n", error.c_str());
+    return 2;
+  }
+  if (options.help) {
+    std::fputs(Usage().c_str(), stdout);
+    return 0;
+  }
+  const std::string scratch = MakeScratchDir(options);
+  if (scratch.empty()) {
+    std::fprintf(stderr, "tributary_bench: no directory to write to (try --dir)\n");
+    return 2;
+  }
+  struct sigaction stop {};
+  stop.sa_handler = OnStop;
+  sigaction(SIGINT, &stop, nullptr);
+  sigaction(SIGTERM, &stop, nullptr);
+
+  const Results results = RunAll(options, scratch);
+  std::error_code ignored;
+  std::filesystem::remove_all(scratch, ignored);
+
+  PrintReport(options, results, std::filesystem::path(scratch).parent_path().string(), stdout);
+  if (!options.json.empty() && !WriteJson(options, results, options.json)) {
+    std::fprintf(stderr, "tributary_bench: cannot write %s\n", options.json.c_str());
+    return 1;
+  }
+  if (!results.failures().empty() || stop_asked != 0) return 1;
+  return options.check && CountMissed(options, results) > 0 ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace tributary::bench
+
+int main(int argc, char** argv) { return tributary::bench::Main(argc, argv); }

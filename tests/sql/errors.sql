@@ -1,0 +1,20 @@
+-- Error texts that hosts may know from cr-sqlite.
+CREATE TABLE foo(a INTEGER PRIMARY KEY NOT NULL, b, c);
+SELECT crsql_as_crr('foo');
+INSERT INTO crsql_changes VALUES('nosuch', x'010901', 'b', 1, 1, 1, zeroblob(16), 1, 0);
+INSERT INTO crsql_changes VALUES('FOO', x'010901', 'b', 1, 1, 1, zeroblob(16), 1, 0);
+INSERT INTO crsql_changes VALUES(hex(zeroblob(1025)), x'010901', 'b', 1, 1, 1, zeroblob(16), 1, 0);
+INSERT INTO crsql_changes VALUES('foo', x'010901', hex(zeroblob(1025)), 1, 1, 1, zeroblob(16), 1, 0);
+INSERT INTO crsql_changes VALUES('foo', x'010901', 'b', 1, 1, 1, zeroblob(17), 1, 0);
+DELETE FROM crsql_changes;
+UPDATE crsql_changes SET val = 1;
+SELECT crsql_config_set('nosuch', 1);
+SELECT crsql_config_get('nosuch');
+SELECT crsql_set_ts('abc');
+SELECT crsql_set_ts(NULL);
+SELECT crsql_set_ts('-5');
+SELECT crsql_set_db_version(zeroblob(16));
+SELECT crsql_set_db_version(crsql_site_id(), 7);
+SELECT cell FROM crsql_unpack_columns;
+SELECT crsql_digest('foo', 'bar', 'baz');
+SELECT * FROM crsql_changes;
