@@ -34,20 +34,21 @@ constexpr std::array<int8_t, 256> HexTable(bool upper) {
 constexpr std::array<int8_t, 256> kLowerHex = HexTable(false);
 constexpr std::array<int8_t, 256> kUpperHex = HexTable(true);
 
+// Where the pairs of digits stand in the text.
+constexpr std::array<uint8_t, 16> kDigitPairs = {0,  2,  4,  6,  9,  11, 14, 16,
+                                                 19, 21, 24, 26, 28, 30, 32, 34};
+
 bool ParseUuid(std::string_view s, const std::array<int8_t, 256>& hex, char* out) {
-  size_t o = 0;
-  for (size_t i = 0; i < kUuidTextSize;) {
-    if (IsDashAt(i)) {
-      if (s[i++] != '-') return false;
-      continue;
-    }
-    const int high = hex[static_cast<uint8_t>(s[i])];
-    const int low = hex[static_cast<uint8_t>(s[i + 1])];
-    if ((high | low) < 0) return false;
-    out[o++] = static_cast<char>(high << 4 | low);
-    i += 2;
+  if (s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-') return false;
+  // Negative once any digit was none; looked at once, at the end.
+  int all = 0;
+  for (size_t i = 0; i < kDigitPairs.size(); i++) {
+    const int high = hex[static_cast<uint8_t>(s[kDigitPairs[i]])];
+    const int low = hex[static_cast<uint8_t>(s[kDigitPairs[i] + 1])];
+    all |= high | low;
+    out[i] = static_cast<char>(static_cast<unsigned>(high) << 4 | static_cast<unsigned>(low));
   }
-  return true;
+  return all >= 0;
 }
 
 void FormatUuid(std::string_view bytes, bool upper, std::array<char, kUuidTextSize>* out) {
@@ -90,8 +91,8 @@ void AppendText(std::string_view s, std::string* key) {
   key->append(s);
 }
 
+// REQUIRES: s has kUuidTextSize bytes.
 bool IsUuidText(std::string_view s) {
-  if (s.size() != kUuidTextSize || s[8] != '-') return false;
   char uuid[16];
   return ParseUuid(s, kLowerHex, uuid) || ParseUuid(s, kUpperHex, uuid);
 }

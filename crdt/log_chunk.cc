@@ -107,6 +107,8 @@ bool LogChunkReader::Open(std::string_view data) {
 }
 
 bool LogChunkReader::ReadTable(ByteReader* in) {
+  const int64_t old_table = entry_.table;
+  const uint32_t old_layout = entry_.layout;
   uint64_t layout;
   uint64_t width;
   uint64_t key_width;
@@ -118,7 +120,7 @@ bool LogChunkReader::ReadTable(ByteReader* in) {
   entry_.layout = static_cast<uint32_t>(layout);
   entry_.width = static_cast<uint32_t>(width);
   entry_.key_width = static_cast<uint32_t>(key_width);
-  return true;
+  return entry_.table != old_table || entry_.layout != old_layout;  // else it is no other table
 }
 
 bool LogChunkReader::ReadKey(ByteReader* in, bool successor) {

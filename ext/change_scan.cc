@@ -81,9 +81,10 @@ void ChangeScan::Stop() {
   streams_.clear();
   heap_.clear();
   records_.clear();
-  selects_.clear();
+  readers_.clear();
   stream_ = nullptr;
-  select_ = nullptr;
+  table_ = nullptr;
+  reader_ = nullptr;
   at_ = 0;
 }
 
@@ -132,15 +133,6 @@ void ChangeScan::AddCell(int column, ColumnId id, Seq seq, bool implied_by_entry
   records_.push_back({column, cell.version, seq});
 }
 
-Status ChangeScan::ReadRow(bool* found) {
-  Statement& s = selects_[table_];
-  if (!s.prepared()) TRIBUTARY_RETURN_IF_ERROR(table_->PrepareSelect(&s));
-  s.Reset();
-  TRIBUTARY_RETURN_IF_ERROR(table_->BindKey(&s, key(), &decoder_));
-  select_ = &s;
-  return s.Step(found);
-}
-
 Status ChangeScan::Expand(bool* any) {
   records_.clear();
   at_ = 0;
@@ -150,6 +142,7 @@ Status ChangeScan::Expand(bool* any) {
   Stores& stores = c_->stores();
   if (table_ == nullptr || table_->id() != e.table) {
     TRIBUTARY_RETURN_IF_ERROR(stores.catalog.Get(e.table, &table_));
+    reader_ = nullptr;
   }
   if (table_ == nullptr || (filter_.table != nullptr && filter_.table != table_)) return {};
   if (filter_.key && *filter_.key != e.key) return {};
@@ -182,7 +175,12 @@ Status ChangeScan::Expand(bool* any) {
   *any = !records_.empty();
   if (*any && records_.front().column >= 0) {
     // A row that vanished behind our back (deleted with the sync bit on) has nothing to say.
-    TRIBUTARY_RETURN_IF_ERROR(ReadRow(any));
+    if (reader_ == nullptr) {
+      std::unique_ptr<RowReader>& reader = readers_[table_];
+      if (!reader) reader = std::make_unique<RowReader>(table_);
+      reader_ = reader.get();
+    }
+    TRIBUTARY_RETURN_IF_ERROR(reader_->Read(e.key, any));
   }
   return {};
 }
@@ -197,7 +195,7 @@ std::string_view ChangeScan::packed_key() {
 
 sqlite3_value* ChangeScan::value() const {
   const int column = record().column;
-  return column < 0 ? nullptr : sqlite3_column_value(select_->get(), column);
+  return column < 0 ? nullptr : sqlite3_column_value(reader_->row().get(), column);
 }
 
 }  // namespace tributary

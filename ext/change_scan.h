@@ -13,6 +13,7 @@
 #include "crdt/log_chunk.h"
 #include "ext/connection.h"
 #include "ext/log_stream.h"
+#include "ext/row_reader.h"
 
 namespace tributary {
 
@@ -64,7 +65,6 @@ class ChangeScan {
   Status NextEntry();
   Status Expand(bool* any);
   void AddCell(int column, ColumnId id, Seq seq, bool implied_by_entry);
-  Status ReadRow(bool* found);
   bool Later(size_t a, size_t b) const;
 
   Connection* c_;
@@ -80,8 +80,8 @@ class ChangeScan {
   size_t at_ = 0;
   std::string packed_;
   KeyDecoder decoder_;
-  absl::flat_hash_map<Table*, Statement> selects_;
-  Statement* select_ = nullptr;
+  absl::flat_hash_map<const Table*, std::unique_ptr<RowReader>> readers_;
+  RowReader* reader_ = nullptr;  // of table_
 };
 
 }  // namespace tributary

@@ -78,11 +78,13 @@ char NarrowingOf(int column, int op) {
       case SQLITE_INDEX_CONSTRAINT_EQ:
         return '=';
       case SQLITE_INDEX_CONSTRAINT_GT:
-      case SQLITE_INDEX_CONSTRAINT_GE:
         return '>';
+      case SQLITE_INDEX_CONSTRAINT_GE:
+        return 'G';
       case SQLITE_INDEX_CONSTRAINT_LT:
-      case SQLITE_INDEX_CONSTRAINT_LE:
         return '<';
+      case SQLITE_INDEX_CONSTRAINT_LE:
+        return 'L';
       default:
         return 0;
     }
@@ -114,7 +116,7 @@ int BestIndex(sqlite3_vtab*, sqlite3_index_info* info) {
     info->aConstraintUsage[i].argvIndex = static_cast<int>(letters.size());
   }
   const auto has = [&](char letter) { return letters.find(letter) != std::string::npos; };
-  const bool versions = has('=') || has('>') || has('<');
+  const bool versions = letters.find_first_of("=><GL") != std::string::npos;
   info->idxNum = (versions ? 2 : 0) | (has('s') ? 4 : 0);
   info->estimatedCost = 1e7;
   if (versions) info->estimatedCost = has('s') ? 1e3 : 1e4;
@@ -140,10 +142,19 @@ int BestIndex(sqlite3_vtab*, sqlite3_index_info* info) {
 void NarrowVersions(char letter, sqlite3_value* value, ChangeFilter* filter, bool* nothing) {
   if (sqlite3_value_type(value) == SQLITE_NULL) *nothing = true;
   if (sqlite3_value_type(value) != SQLITE_INTEGER) return;
-  // The bounds are kept inclusive for > and <, too: SQLite drops the few records too many.
-  const DbVersion v(sqlite3_value_int64(value));
-  if (letter != '<' && v > filter->first) filter->first = v;
-  if (letter != '>' && v < filter->last) filter->last = v;
+  int64_t v = sqlite3_value_int64(value);
+  const bool is_lower = letter == '>' || letter == 'G' || letter == '=';
+  const bool is_upper = letter == '<' || letter == 'L' || letter == '=';
+  if (letter == '>') {
+    if (v == INT64_MAX) *nothing = true;
+    v += v < INT64_MAX ? 1 : 0;
+  }
+  if (letter == '<') {
+    if (v == INT64_MIN) *nothing = true;
+    v -= v > INT64_MIN ? 1 : 0;
+  }
+  if (is_lower && DbVersion(v) > filter->first) filter->first = DbVersion(v);
+  if (is_upper && DbVersion(v) < filter->last) filter->last = DbVersion(v);
 }
 
 std::string_view BytesOf(sqlite3_value* value) {

@@ -157,7 +157,8 @@ class Checker {
                                                 "the log does not have"));
     }
     bool exists;
-    TRIBUTARY_RETURN_IF_ERROR(t->RowExists(key, &exists));
+    int64_t rowid;
+    TRIBUTARY_RETURN_IF_ERROR(t->RowExists(key, &exists, &rowid));
     if (exists != clock.IsAlive()) {
       Report(t->name(), absl::StrCat(Show(key), exists ? " exists but its clock says deleted"
                                                        : " does not exist but its clock says alive"));

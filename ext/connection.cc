@@ -29,6 +29,7 @@ Status Connection::Join() {
       stores_->join.PrepareOnce(db_, "INSERT INTO crsql_transaction(n) VALUES (NULL)"));
   TRIBUTARY_RETURN_IF_ERROR(stores_->join.Run());
   joined_ = true;
+  stores_->log.HoldHead(true);
   TRIBUTARY_RETURN_IF_ERROR(Refresh());
   TRIBUTARY_RETURN_IF_ERROR(stores_->temp_triggers.PrepareOnce(
       db_, "SELECT 1 FROM sqlite_temp_schema WHERE type = 'trigger' LIMIT 1"));
@@ -99,6 +100,7 @@ void Connection::OnEnd() {
   if (stores_ == nullptr) return;
   stores_->merge.Clear();
   stores_->log.ForgetPosition();
+  stores_->log.HoldHead(false);
   stores_->lookup.Forget();
   stores_->sites.Forget();
   stores_->catalog.ForgetTransaction();

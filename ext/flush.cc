@@ -23,6 +23,7 @@ struct FoldRow {
   Table* table;
   std::string_view key;
   int32_t clock = kNoClock;  // index into clocks_, once the row has more than its first insert
+  bool stored = false;       // the file has an exception of it
   bool inserted = false;     // its first insert is in this list, at `seq`
   bool was_alive = false;    // before the list, by a look-up that a REPLACE needed
   Seq seq;
@@ -96,16 +97,17 @@ class Folder {
   Status LoadClocks() {
     std::vector<uint32_t> order;
     for (uint32_t i = 0; i < rows_.size(); i++) {
-      bool any;
-      TRIBUTARY_RETURN_IF_ERROR(stores_.rows.HasAny(rows_[i].table, &any));
+      // For a few rows, asking for each is no more than asking whether there is any at all.
+      bool any = rows_.size() < 4;
+      if (!any) TRIBUTARY_RETURN_IF_ERROR(stores_.rows.HasAny(rows_[i].table, &any));
       if (any) order.push_back(i);
     }
     SortByKey(&order);
     RowClock clock;
     for (const uint32_t i : order) {
-      bool found;
-      TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Get(rows_[i].table, rows_[i].key, &clock, &found));
-      if (found) SetClock(&rows_[i], std::move(clock));
+      FoldRow& row = rows_[i];
+      TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Read(row.table, row.key, &clock, &row.stored));
+      if (row.stored) SetClock(&row, std::move(clock));
     }
     return {};
   }
@@ -206,7 +208,8 @@ class Folder {
       if (row.inserted && clock.rest() != Rest::kImplied && clock.births().empty()) {
         clock.SetBirth({kOwnSite, source_->version()});
       }
-      if (!clock.IsImplied()) TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Put(row.table, row.key, clock));
+      if (clock.IsImplied()) continue;
+      TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Put(row.table, row.key, clock, row.stored));
     }
     return {};
   }
@@ -306,6 +309,7 @@ Status Allot(Connection* c, LogHead* head) {
     }
     version = head->last_version + 1;
     head->last_version = version;
+    c->stores().log.StartTransaction(kOwnSite, version);
   }
   return {};
 }

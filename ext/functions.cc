@@ -61,7 +61,7 @@ Status AsTable(Connection* c, sqlite3_context*, int, Args argv) {
 }
 
 Status OwnSiteId(Connection* c, sqlite3_context* context, int, Args) {
-  TRIBUTARY_RETURN_IF_ERROR(c->Refresh());
+  TRIBUTARY_RETURN_IF_ERROR(c->Ready());
   SiteId id;
   TRIBUTARY_RETURN_IF_ERROR(c->stores().sites.Own(&id));
   sqlite3_result_blob(context, id.bytes.data(), static_cast<int>(id.bytes.size()),
@@ -285,7 +285,7 @@ constexpr struct {
 } kFunctions[] = {
     {"crsql_as_crr", -1, 0, Function<AsCrr>},
     {"crsql_as_table", 1, 0, Function<AsTable>},
-    {"crsql_site_id", 0, kI, Function<OwnSiteId>},
+    {"crsql_site_id", 0, kI | kD, Function<OwnSiteId>},
     {"crsql_db_version", 0, kI, Function<CurrentVersion>},
     {"crsql_next_db_version", -1, kI, Function<NextVersion>},
     {"crsql_peek_next_db_version", 0, kI, Function<NextVersion>},

@@ -40,6 +40,10 @@ bool DecodeHead(std::string_view data, LogHead* head) {
 }  // namespace
 
 Status LogStore::ReadHead(LogHead* head) {
+  if (head_) {
+    *head = *head_;
+    return {};
+  }
   *head = LogHead();
   TRIBUTARY_RETURN_IF_ERROR(read_head_.PrepareOnce(
       db_, "SELECT data FROM crsql_log WHERE site = 0 AND version = 9223372036854775807"));
@@ -49,6 +53,7 @@ Status LogStore::ReadHead(LogHead* head) {
   if (row && !DecodeHead(read_head_.Blob(0), head)) {
     return Status::Corrupt("the head of crsql_log is malformed");
   }
+  if (hold_head_) head_ = *head;
   return {};
 }
 
@@ -60,7 +65,9 @@ Status LogStore::WriteHead(const LogHead& head) {
       "VALUES (0, 9223372036854775807, 0, ?1) "
       "ON CONFLICT(site, version, chunk) DO UPDATE SET data = excluded.data"));
   write_head_.BindBlob(1, data);
-  return write_head_.Run();
+  TRIBUTARY_RETURN_IF_ERROR(write_head_.Run());
+  if (hold_head_) head_ = head;
+  return {};
 }
 
 Status LogStore::Append(SiteOrdinal site, DbVersion version, std::string_view data) {

@@ -6,6 +6,7 @@
 #define TRIBUTARY_EXT_LOG_STORE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,8 +36,19 @@ class LogStore {
  public:
   explicit LogStore(sqlite3* db) : db_(db) {}
 
+  // While held (inside a write transaction, when nobody else can change it) the head is read once.
   Status ReadHead(LogHead* head);
   Status WriteHead(const LogHead& head);
+  void HoldHead(bool hold) {
+    hold_head_ = hold;
+    head_.reset();
+  }
+  // The next Append for this transaction is the first that the log ever had for it.
+  void StartTransaction(SiteOrdinal site, DbVersion version) {
+    last_site_ = site;
+    last_version_ = version;
+    last_chunk_ = -1;
+  }
 
   // Appends a chunk behind those that the transaction has already.
   Status Append(SiteOrdinal site, DbVersion version, std::string_view data);
@@ -61,10 +73,15 @@ class LogStore {
   SiteOrdinal last_site_ = 0;
   DbVersion last_version_{-1};
   int64_t last_chunk_ = 0;
+  bool hold_head_ = false;
+  std::optional<LogHead> head_;
 
  public:
   // Forgets what Append remembers: after a rollback, and between transactions.
-  void ForgetPosition() { last_version_ = DbVersion(-1); }
+  void ForgetPosition() {
+    last_version_ = DbVersion(-1);
+    head_.reset();
+  }
 };
 
 }  // namespace tributary

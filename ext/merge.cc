@@ -136,11 +136,10 @@ class Merger {
       return {};
     }
     MergeRow row{.table = table_, .key = key_};
-    bool stored;
-    TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Get(table_, key_, &row.clock, &stored));
-    TRIBUTARY_RETURN_IF_ERROR(table_->RowExists(key_, &row.in_base));
-    if (!stored && row.in_base) row.clock = RowClock::Implied();
-    row.never_seen = !stored && !row.in_base;
+    TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Get(table_, key_, &row.clock, &row.stored));
+    TRIBUTARY_RETURN_IF_ERROR(table_->RowExists(key_, &row.in_base, &row.rowid));
+    if (!row.stored && row.in_base) row.clock = RowClock::Implied();
+    row.never_seen = !row.stored && !row.in_base;
     row_ = stores_.merge.Add(std::move(row));
     return {};
   }
@@ -223,10 +222,10 @@ class Merger {
     if (action == MergeAction::kDelete) {
       written = table_->DeleteRow(row->key);
     } else if (!row->in_base) {
-      written = table_->InsertRow(
-          row->key, is_sentinel_ || action == MergeAction::kRevive ? -1 : column_, value_.get());
+      const bool no_cell = is_sentinel_ || action == MergeAction::kRevive;
+      written = table_->InsertRow(row->key, no_cell ? -1 : column_, value_.get(), &row->rowid);
     } else if (!is_sentinel_ && action != MergeAction::kRevive) {
-      written = table_->UpdateCell(row->key, column_, value_.get());
+      written = table_->UpdateCell(row->key, row->rowid, column_, value_.get());
     }
     if (!written.ok()) {
       return {written.code(), absl::StrCat("crsql_changes: cannot merge into table ",
@@ -331,7 +330,7 @@ Status FlushMerge(Connection* c) {
       continue;
     }
     row.clock.Compact(row.table->layouts());
-    TRIBUTARY_RETURN_IF_ERROR(stores.rows.Put(row.table, row.key, row.clock));
+    TRIBUTARY_RETURN_IF_ERROR(stores.rows.Put(row.table, row.key, row.clock, row.stored));
   }
   std::vector<WonRecord> records;
   records.reserve(won.size());

@@ -21,7 +21,11 @@ Status RowStore::HasAny(Table* table, bool* any) {
 Status RowStore::Get(Table* table, std::string_view key, RowClock* clock, bool* found) {
   *clock = RowClock();
   TRIBUTARY_RETURN_IF_ERROR(HasAny(table, found));
-  if (!*found) return {};
+  return *found ? Read(table, key, clock, found) : Status();
+}
+
+Status RowStore::Read(const Table* table, std::string_view key, RowClock* clock, bool* found) {
+  *clock = RowClock();
   TRIBUTARY_RETURN_IF_ERROR(
       get_.PrepareOnce(db_, "SELECT clock FROM crsql_rows WHERE table_id = ?1 AND key = ?2"));
   get_.Bind(1, table->id());
@@ -35,26 +39,18 @@ Status RowStore::Get(Table* table, std::string_view key, RowClock* clock, bool* 
   return {};
 }
 
-Status RowStore::Put(Table* table, std::string_view key, const RowClock& clock) {
-  TRIBUTARY_RETURN_IF_ERROR(put_.PrepareOnce(
-      db_,
-      "INSERT INTO crsql_rows(table_id, key, clock) VALUES (?1, ?2, ?3) "
-      "ON CONFLICT(table_id, key) DO UPDATE SET clock = excluded.clock"));
+Status RowStore::Put(Table* table, std::string_view key, const RowClock& clock, bool exists) {
+  Statement& s = exists ? update_ : insert_;
+  TRIBUTARY_RETURN_IF_ERROR(s.PrepareOnce(
+      db_, exists ? "UPDATE crsql_rows SET clock = ?3 WHERE table_id = ?1 AND key = ?2"
+                  : "INSERT INTO crsql_rows(table_id, key, clock) VALUES (?1, ?2, ?3)"));
   buffer_.clear();
   clock.Encode(&buffer_);
-  put_.Bind(1, table->id());
-  put_.BindBlob(2, key);
-  put_.BindBlob(3, buffer_);
+  s.Bind(1, table->id());
+  s.BindBlob(2, key);
+  s.BindBlob(3, buffer_);
   table->has_exceptions = 1;
-  return put_.Run();
-}
-
-Status RowStore::Delete(Table* table, std::string_view key) {
-  TRIBUTARY_RETURN_IF_ERROR(
-      delete_.PrepareOnce(db_, "DELETE FROM crsql_rows WHERE table_id = ?1 AND key = ?2"));
-  delete_.Bind(1, table->id());
-  delete_.BindBlob(2, key);
-  return delete_.Run();
+  return s.Run();
 }
 
 }  // namespace tributary

@@ -18,17 +18,19 @@ class RowStore {
 
   // Whether the table has any exception; asked of the file once per transaction.
   Status HasAny(Table* table, bool* any);
-  // *found is false where the row has none (*clock is then as never seen).
+  // *found is false where the row has none (*clock is then as never seen). Get asks first whether
+  // the table has any; Read does not.
   Status Get(Table* table, std::string_view key, RowClock* clock, bool* found);
-  Status Put(Table* table, std::string_view key, const RowClock& clock);
-  Status Delete(Table* table, std::string_view key);
+  Status Read(const Table* table, std::string_view key, RowClock* clock, bool* found);
+  // `exists`: the row has one, to be replaced.
+  Status Put(Table* table, std::string_view key, const RowClock& clock, bool exists);
 
  private:
   sqlite3* db_;
   Statement any_;
   Statement get_;
-  Statement put_;
-  Statement delete_;
+  Statement insert_;
+  Statement update_;
   std::string buffer_;
 };
 

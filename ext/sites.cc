@@ -12,7 +12,14 @@ bool ParseSiteId(std::string_view blob, SiteId* id) {
   return true;
 }
 
-Status Sites::Own(SiteId* id) { return IdOf(kOwnSite, id); }
+Status Sites::Own(SiteId* id) {
+  if (!own_) {
+    TRIBUTARY_RETURN_IF_ERROR(IdOf(kOwnSite, id));
+    own_ = *id;
+  }
+  *id = *own_;
+  return {};
+}
 
 Status Sites::Find(const SiteId& id, SiteOrdinal* ordinal, bool* found) {
   const auto known = ordinals_.find(BytesOf(id));

@@ -3,6 +3,8 @@
 #ifndef TRIBUTARY_EXT_SITES_H_
 #define TRIBUTARY_EXT_SITES_H_
 
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,7 +18,7 @@ class Sites {
  public:
   explicit Sites(sqlite3* db) : db_(db) {}
 
-  // This replica's id; read once.
+  // This replica's id; read once: a change of the table by hand takes effect at the next load.
   Status Own(SiteId* id);
   // The ordinal of a site, if it has one.
   Status Find(const SiteId& id, SiteOrdinal* ordinal, bool* found);
@@ -34,6 +36,7 @@ class Sites {
   sqlite3* db_;
   absl::flat_hash_map<std::string, SiteOrdinal> ordinals_;
   absl::flat_hash_map<SiteOrdinal, SiteId> ids_;
+  std::optional<SiteId> own_;
   Statement find_;
   Statement add_;
   Statement id_of_;

@@ -1,5 +1,6 @@
 #include "ext/table.h"
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -60,7 +61,7 @@ Status Table::LoadSchema() {
   TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
   if (!row) return Status::Error(absl::StrCat("table ", name_, " does not exist"));
   const bool strict = s.Int(0) != 0;
-  without_rowid_ = s.Int(1) != 0;
+  const bool without_rowid = s.Int(1) != 0;
   can_replace_ = absl::StrContains(absl::AsciiStrToLower(s.Text(2)), "replace");
   TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
       db_,
@@ -80,9 +81,23 @@ Status Table::LoadSchema() {
                           .neutral = needs_value ? NeutralLiteral(affinity) : ""});
     }
   }
+  if (!without_rowid) FindRowidName();
   insert_.resize(columns_.size() + 1);
   update_.resize(columns_.size());
+  update_at_.resize(columns_.size());
   return {};
+}
+
+void Table::FindRowidName() {
+  const auto is = [](const char* name) {
+    return [name](const auto& c) { return absl::EqualsIgnoreCase(c.name, name); };
+  };
+  for (const char* name : {"rowid", "_rowid_", "oid"}) {
+    if (absl::c_none_of(key_, is(name)) && absl::c_none_of(columns_, is(name))) {
+      rowid_name_ = name;
+      return;
+    }
+  }
 }
 
 Status Table::LoadCatalog() {
@@ -94,6 +109,14 @@ Status Table::LoadCatalog() {
   s.BindText(1, replace_trigger);
   TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
   has_replace_trigger_ = s.Int(0) != 0;
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+      db_,
+      "SELECT EXISTS(SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 "
+      "COLLATE NOCASE AND name NOT LIKE '%\\_\\_crsql\\__trig' ESCAPE '\\' UNION ALL "
+      "SELECT 1 FROM sqlite_temp_schema WHERE type = 'trigger')"));
+  s.BindText(1, name_);
+  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+  has_user_triggers_ = s.Int(0) != 0;
   TRIBUTARY_RETURN_IF_ERROR(
       s.Prepare(db_, "SELECT id, name FROM crsql_columns WHERE table_id = ?1 ORDER BY id"));
   s.Bind(1, id_);
@@ -196,7 +219,18 @@ Status Table::BindKey(Statement* s, std::string_view key, KeyDecoder* decoder, i
 Status Table::PrepareSelect(Statement* s) const {
   std::string sql = "SELECT ";
   for (const DataColumn& c : columns_) absl::StrAppend(&sql, QuoteName(c.name), ", ");
-  absl::StrAppend(&sql, "1 FROM main.", QuoteName(name_), WhereKey(1));
+  absl::StrAppend(&sql, rowid_name_.empty() ? "1" : rowid_name_, " FROM main.", QuoteName(name_),
+                  WhereKey(1));
+  return s->Prepare(db_, sql);
+}
+
+Status Table::PrepareWalk(Statement* s) const {
+  if (rowid_name_.empty()) return {};
+  std::string sql = "SELECT ";
+  for (const DataColumn& c : columns_) absl::StrAppend(&sql, QuoteName(c.name), ", ");
+  for (const KeyColumn& k : key_) absl::StrAppend(&sql, QuoteName(k.name), ", ");
+  absl::StrAppend(&sql, "1 FROM main.", QuoteName(name_), " WHERE ", rowid_name_, " > ?1 ORDER BY ",
+                  rowid_name_);
   return s->Prepare(db_, sql);
 }
 
@@ -209,23 +243,29 @@ Status Table::SelectRow(std::string_view key, Statement** select, bool* found) {
   return {};
 }
 
-Status Table::RowExists(std::string_view key, bool* found) {
-  TRIBUTARY_RETURN_IF_ERROR(exists_.PrepareOnce(
-      db_, absl::StrCat("SELECT 1 FROM main.", QuoteName(name_), WhereKey(1))));
+Status Table::RowExists(std::string_view key, bool* found, int64_t* rowid) {
+  if (!exists_.prepared()) {
+    TRIBUTARY_RETURN_IF_ERROR(
+        exists_.Prepare(db_, absl::StrCat("SELECT ", rowid_name_.empty() ? "1" : rowid_name_,
+                                          " FROM main.", QuoteName(name_), WhereKey(1))));
+  }
   TRIBUTARY_RETURN_IF_ERROR(BindKey(&exists_, key, &decoder_));
   TRIBUTARY_RETURN_IF_ERROR(exists_.Step(found));
+  *rowid = *found ? exists_.Int(0) : 0;
   exists_.Reset();
   return {};
 }
 
 Status Table::DeleteRow(std::string_view key) {
-  TRIBUTARY_RETURN_IF_ERROR(delete_.PrepareOnce(
-      db_, absl::StrCat("DELETE FROM main.", QuoteName(name_), WhereKey(1))));
+  if (!delete_.prepared()) {
+    TRIBUTARY_RETURN_IF_ERROR(
+        delete_.Prepare(db_, absl::StrCat("DELETE FROM main.", QuoteName(name_), WhereKey(1))));
+  }
   TRIBUTARY_RETURN_IF_ERROR(BindKey(&delete_, key, &decoder_));
   return delete_.Run();
 }
 
-Status Table::InsertRow(std::string_view key, int column, sqlite3_value* value) {
+Status Table::InsertRow(std::string_view key, int column, sqlite3_value* value, int64_t* rowid) {
   Statement& s = insert_[column + 1];
   if (!s.prepared()) {
     std::string names;
@@ -243,21 +283,37 @@ Status Table::InsertRow(std::string_view key, int column, sqlite3_value* value) 
         absl::StrAppend(&values, ", ", columns_[i].neutral);
       }
     }
-    // ABORT whatever the table's own conflict clauses say: a merge never removes another row.
-    TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-        db_, absl::StrCat("INSERT OR ABORT INTO main.", QuoteName(name_), "(", names, ") VALUES (",
-                          values, ")")));
+    // Whatever the table's own conflict clauses say: a merge never removes another row.
+    TRIBUTARY_RETURN_IF_ERROR(
+        s.Prepare(db_, absl::StrCat("INSERT", Conflict(), "INTO main.", QuoteName(name_), "(",
+                                    names, ") VALUES (", values, ")")));
   }
   TRIBUTARY_RETURN_IF_ERROR(BindKey(&s, key, &decoder_, 2));
   if (column >= 0) sqlite3_bind_value(s.get(), 1, value);
-  return s.Run();
+  TRIBUTARY_RETURN_IF_ERROR(s.Run());
+  *rowid = rowid_name_.empty() ? 0 : sqlite3_last_insert_rowid(db_);
+  return {};
 }
 
-Status Table::UpdateCell(std::string_view key, int column, sqlite3_value* value) {
+Status Table::UpdateCell(std::string_view key, int64_t rowid, int column, sqlite3_value* value) {
+  const auto update = [&] {
+    return absl::StrCat("UPDATE", Conflict(), "main.", QuoteName(name_), " SET ",
+                        QuoteName(columns_[column].name), " = ?1", WhereKey(2));
+  };
+  if (!rowid_name_.empty()) {
+    Statement& s = update_at_[column];
+    if (!s.prepared()) {
+      TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+          db_, absl::StrCat(update(), " AND ", rowid_name_, " = ?", key_.size() + 2)));
+    }
+    TRIBUTARY_RETURN_IF_ERROR(BindKey(&s, key, &decoder_, 2));
+    s.Bind(static_cast<int>(key_.size()) + 2, rowid);
+    sqlite3_bind_value(s.get(), 1, value);
+    TRIBUTARY_RETURN_IF_ERROR(s.Run());
+    if (sqlite3_changes64(db_) > 0) return {};
+  }
   Statement& s = update_[column];
-  TRIBUTARY_RETURN_IF_ERROR(s.PrepareOnce(
-      db_, absl::StrCat("UPDATE OR ABORT main.", QuoteName(name_), " SET ",
-                        QuoteName(columns_[column].name), " = ?1", WhereKey(2))));
+  if (!s.prepared()) TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db_, update()));
   TRIBUTARY_RETURN_IF_ERROR(BindKey(&s, key, &decoder_, 2));
   sqlite3_bind_value(s.get(), 1, value);
   return s.Run();

@@ -53,18 +53,24 @@ class Table {
   // The same for values from elsewhere; their types must be what the columns would store.
   Status EncodeForeignKey(const std::vector<Value>& values, std::string* out) const;
 
-  // Points `select` at the row with this key: its columns in layout order. *found tells whether it
+  // Points `select` at the row with this key: its columns in layout order, then its rowid (or 1 where
+  // it has none). *found tells whether it
   // is there; if so the caller resets the statement when done with the values.
   Status SelectRow(std::string_view key, Statement** select, bool* found);
   // The same for a statement of the caller's own: text and key.
   Status PrepareSelect(Statement* s) const;
+  // For a rowid table: the same columns, then the key's, of the rows with rowid > ?1 in that order.
+  // Left unprepared where the table has no rowid.
+  Status PrepareWalk(Statement* s) const;
   Status BindKey(Statement* s, std::string_view key, KeyDecoder* decoder, int first = 1) const;
-  Status RowExists(std::string_view key, bool* found);
+  // *rowid is the row's, where the table has one.
+  Status RowExists(std::string_view key, bool* found, int64_t* rowid);
   Status DeleteRow(std::string_view key);
   // Inserts a row with one cell (`column` is an index into columns(), or -1 for none) and neutral
   // values or defaults elsewhere.
-  Status InsertRow(std::string_view key, int column, sqlite3_value* value);
-  Status UpdateCell(std::string_view key, int column, sqlite3_value* value);
+  Status InsertRow(std::string_view key, int column, sqlite3_value* value, int64_t* rowid);
+  // `rowid` is where the row was last seen; it need not be there any more.
+  Status UpdateCell(std::string_view key, int64_t rowid, int column, sqlite3_value* value);
 
   // Whether an update's cells are more than an SQL function takes arguments in older SQLites (127).
   bool UpdatesInParts() const { return 1 + 2 * (key_.size() + columns_.size()) > 100; }
@@ -73,15 +79,21 @@ class Table {
   // Whether a conflict clause of the table itself can replace rows.
   bool can_replace() const { return can_replace_; }
   bool has_replace_trigger() const { return has_replace_trigger_; }
-  bool without_rowid() const { return without_rowid_; }
+  // A name for the rowid that no column hides; empty where there is none.
+  const std::string& rowid_name() const { return rowid_name_; }
 
   // Cache of "no exception is stored for this table", good for one transaction.
   int8_t has_exceptions = -1;
 
  private:
   Status LoadSchema();
+  void FindRowidName();
   Status LoadCatalog();
   std::string WhereKey(int first) const;
+  // The conflict clause of statements that write one row. A failing statement must leave nothing
+  // behind: ABORT. Without user triggers a row is not touched before its constraints have been
+  // checked, so that FAIL leaves nothing either, and spares SQLite the statement journal.
+  const char* Conflict() const { return has_user_triggers_ ? " OR ABORT " : " OR FAIL "; }
   Status CheckKeyValue(const KeyColumn& column, const Value& v) const;
 
   sqlite3* db_;
@@ -91,14 +103,16 @@ class Table {
   std::vector<DataColumn> columns_;
   Layouts layouts_;
   bool can_replace_ = false;
+  bool has_user_triggers_ = false;
   bool has_replace_trigger_ = false;
-  bool without_rowid_ = false;
+  std::string rowid_name_;
   KeyDecoder decoder_;
   Statement select_;
   Statement exists_;
   Statement delete_;
   std::vector<Statement> insert_;  // by column index + 1
   std::vector<Statement> update_;  // by column index
+  std::vector<Statement> update_at_;  // the same, by rowid and key
 };
 
 }  // namespace tributary

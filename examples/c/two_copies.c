@@ -95,7 +95,7 @@ int main(int argc, char** argv) {
   merge(laptop, phone);
   print_copy("both  ", phone);
   print_copy("both  ", laptop);
-  sqlite3_close(phone);
-  sqlite3_close(laptop);
+  check(phone, sqlite3_close(phone), SQLITE_OK, "close");
+  check(laptop, sqlite3_close(laptop), SQLITE_OK, "close");
   return 0;
 }

@@ -23,20 +23,27 @@ else
 fi
 
 bold='' dim='' reset='' colors=(--color never)
+declare -A color_of=([alice]='' [bob]='' [carol]='')
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-}" != dumb ]; then
   bold=$'\033[1;36m' dim=$'\033[2m' reset=$'\033[0m' colors=(--color always)
+  color_of=([alice]=$'\033[35m' [bob]=$'\033[33m' [carol]=$'\033[34m')
 fi
 title() { printf '\n%s%s%s\n' "$bold" "$*" "$reset"; }
 note() { printf '%s%s%s\n' "$dim" "$*" "$reset"; }
 show() { # a command as the user would type it, then its result
-  printf '%s$ tributary %s%s\n' "$dim" "$*" "$reset"
+  local words=() word
+  for word in "$@"; do
+    case $word in *' '*) words+=("\"$word\"") ;; *) words+=("$word") ;; esac
+  done
+  printf '%s$ tributary %s%s\n' "$dim" "${words[*]}" "$reset"
   "$tributary" "$@" "${colors[@]}"
 }
 raw() { "$tributary" sql --raw --readonly "$@"; }
 
-# edit COPY SQL: one edit, in a transaction of its own, with foreign keys enforced.
+# edit COPY SQL [WORDS]: one edit, in a transaction of its own, with foreign keys enforced. What is
+# printed is the SQL, or the words.
 edit() {
-  printf '  %-6s %s\n' "$1" "$2"
+  printf '  %s%-6s%s %s\n' "${color_of[$1]}" "$1" "$reset" "${3:-$2}"
   "$tributary" sql -q "$1.db" "PRAGMA foreign_keys = ON; $2" 2>error ||
     note "         not possible here: $(sed 's/^tributary: //' error)"
 }
@@ -79,7 +86,8 @@ done
 title '3. Each is edited on its own: offline, at the same time'
 if [ -n "$original" ]; then edit_any; else edit_world; fi
 
-title '4. They meet, in a ring: who changed the same thing, and who won'
+title '4. They meet, in a ring: who changed the same thing, who won, and why'
+note 'every copy decides alike, in whatever order they meet'
 for pair in 'alice bob' 'bob carol' 'carol alice'; do
   read -r one other <<<"$pair"
   show sync "$one.db" "$other.db" --conflicts 20
@@ -91,7 +99,7 @@ show diff bob.db carol.db
 digests=$(for copy in alice bob carol; do raw $copy.db 'SELECT crsql_digest()'; done | sort -u)
 [ "$(wc -l <<<"$digests")" = 1 ] || { echo "demo: the digests differ: $digests" >&2; exit 1; }
 echo "one digest for all: $digests"
-if [ -z "$original" ]; then mend_world; fi
+if [ -z "$original" ]; then show_world; mend_world; fi
 for copy in alice bob carol; do
   "$tributary" sql --raw --readonly $copy.db 'SELECT "table", problem FROM crsql_check' >problems
   [ ! -s problems ] || { echo "demo: problems in $copy.db" >&2; cat problems >&2; exit 1; }

@@ -6,12 +6,11 @@ Status ChangeReader::Start(const Database& db, const VersionVector& above) {
   above_ = above;
   sites_.clear();
   next_site_ = 0;
-  in_site_ = false;
   Statement sites = db.Prepare("SELECT site_id FROM crsql_site_id ORDER BY ordinal");
   while (sites.Step()) sites_.emplace_back(sites.Bytes(0));
   TRIBUTARY_RETURN_IF_ERROR(sites.status());
   changes_ = db.PreparePersistent(
-      "SELECT \"table\", pk, cid, val, col_version, db_version, site_id, cl, seq, ts"
+      "SELECT \"table\", pk, cid, val, col_version, db_version, cl, seq, ts"
       " FROM crsql_changes WHERE site_id = ? AND db_version > ? ORDER BY db_version, seq");
   return changes_.status();
 }
@@ -24,7 +23,6 @@ bool ChangeReader::Next(Change* change) {
     const auto known = above_.find(site);
     changes_.Reset();
     changes_.BindBlob(1, site).Bind(2, known == above_.end() ? int64_t{-1} : known->second);
-    in_site_ = true;
   }
   change->table = changes_.Text(0);
   change->key = changes_.Bytes(1);
@@ -32,10 +30,10 @@ bool ChangeReader::Next(Change* change) {
   change->value = changes_.At(3);
   change->col_version = changes_.Int(4);
   change->db_version = changes_.Int(5);
-  change->site = changes_.Bytes(6);
-  change->causal_length = changes_.Int(7);
-  change->seq = changes_.Int(8);
-  change->timestamp = changes_.At(9);
+  change->site = sites_[next_site_ - 1];
+  change->causal_length = changes_.Int(6);
+  change->seq = changes_.Int(7);
+  change->timestamp = changes_.At(8);
   return true;
 }
 
@@ -51,9 +49,13 @@ Status ChangeWriter::Start(const Database& db) {
 }
 
 Status ChangeWriter::Write(const Change& c) {
-  insert_.BindText(1, c.table).BindBlob(2, c.key).BindText(3, c.column).Bind(4, c.value);
-  insert_.Bind(5, c.col_version).Bind(6, c.db_version).BindBlob(7, c.site);
-  insert_.Bind(8, c.causal_length).Bind(9, c.seq).Bind(10, c.timestamp);
+  if (!bound_ || c.table != table_) insert_.BindTextView(1, table_ = c.table);
+  if (!bound_ || c.key != key_) insert_.BindBlobView(2, key_ = c.key);
+  if (!bound_ || c.site != site_) insert_.BindBlobView(7, site_ = c.site);
+  bound_ = true;
+  insert_.BindTextView(3, c.column).BindView(4, c.value);
+  insert_.Bind(5, c.col_version).Bind(6, c.db_version);
+  insert_.Bind(8, c.causal_length).Bind(9, c.seq).BindView(10, c.timestamp);
   return insert_.Run();
 }
 

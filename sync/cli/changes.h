@@ -36,6 +36,7 @@ class ChangeReader {
  public:
   // An absent site counts from the very beginning.
   Status Start(const Database& db, const VersionVector& above);
+  // What *change views lives until the next call.
   bool Next(Change* change);
   const Status& status() const { return status_; }
 
@@ -43,7 +44,6 @@ class ChangeReader {
   Statement changes_;
   std::vector<std::string> sites_;
   size_t next_site_ = 0;
-  bool in_site_ = false;
   VersionVector above_;
   Status status_;
 };
@@ -51,12 +51,21 @@ class ChangeReader {
 // Merges records into a database. REQUIRES: a write transaction.
 class ChangeWriter {
  public:
+  ChangeWriter() = default;
+  ChangeWriter(const ChangeWriter&) = delete;
+  ChangeWriter& operator=(const ChangeWriter&) = delete;
+
   Status Start(const Database& db);
   Status Write(const Change& change);
   // How many merges changed something since the last commit.
   Status Impacted(int64_t* count);
 
  private:
+  // What mostly repeats from record to record stays bound, as a view of these.
+  std::string table_;
+  std::string key_;
+  std::string site_;
+  bool bound_ = false;
   Statement insert_;
   Statement impacted_;
 };

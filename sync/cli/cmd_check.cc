@@ -1,4 +1,5 @@
 // tributary check: is the file sound, its metadata, and every reference?
+#include <algorithm>
 #include <cstdio>
 
 #include "sync/cli/commands.h"
@@ -41,7 +42,12 @@ struct Report {
 Status CheckFile(const Database& db, Report* report) {
   Statement s = db.Prepare("PRAGMA integrity_check");
   while (s.Step()) {
-    if (s.Text(0) != "ok") report->Add({"file", "", std::string(s.Text(0))});
+    for (std::string_view text = s.Text(0); !text.empty();) {  // one answer may tell of several
+      const size_t end = std::min(text.find('\n'), text.size());
+      const std::string_view line = text.substr(0, end);
+      text.remove_prefix(std::min(end + 1, text.size()));
+      if (line != "ok" && !line.starts_with("***")) report->Add({"file", "", std::string(line)});
+    }
   }
   if (s.status().code() != ExitCode::kCannotOpen) return s.status();
   report->Add({"file", "", sqlite3_errmsg(db.get())});  // too damaged to go on reading

@@ -1,11 +1,12 @@
 // tributary init: turns ordinary tables into replicated ones.
 #include <algorithm>
 #include <cstdio>
-#include <optional>
+#include <utility>
 
 #include "sync/cli/commands.h"
 #include "sync/cli/json.h"
 #include "sync/cli/replica.h"
+#include "sync/cli/utf8.h"
 
 namespace tributary::cli {
 namespace {
@@ -98,10 +99,12 @@ Status ListTables(const Database& db, const std::vector<std::string>& named,
   return {};
 }
 
-// The engine's answer is 'OK', perhaps followed by a warning.
+// The engine's answer is 'OK', or 'OK, but table NAME has ...'.
 void TakeAnswer(std::string_view answer, TableResult* t) {
   if (answer.starts_with("OK")) answer.remove_prefix(2);
   answer.remove_prefix(std::min(answer.find_first_not_of(" \n:;,-"), answer.size()));
+  const std::string subject = "but table " + t->name + " has ";
+  if (answer.starts_with(subject)) answer.remove_prefix(subject.size());
   t->message = answer;
 }
 
@@ -124,28 +127,71 @@ Status Upgrade(const Database& db, TableResult* t) {
 
 bool Wanted(const TableResult& t) { return t.outcome == Outcome::kReplicated; }
 
+constexpr int kMaxNameWidth = 40;
+
+std::string PrintedResult(const Style& style, const TableResult& t, int name_width) {
+  switch (t.outcome) {
+    case Outcome::kReplicated:
+      return Count(t.rows, "row");
+    case Outcome::kAlready:
+      return style.Dim("already replicated");
+    case Outcome::kSkipped:
+    case Outcome::kRefused:
+      break;
+  }
+  static constexpr int kLineWidth = 79;
+  std::string message = OneLine(t.message, 1000);
+  if (name_width + 4 + DisplayWidth(message) <= kLineWidth) return message;
+  return std::string(Name(t.outcome)) + "\n" + Wrap(message, "    ", kLineWidth);
+}
+
+// One warning for all tables that it is about.
+void PrintWarnings(const Style& style, const std::vector<TableResult>& tables) {
+  std::vector<std::pair<std::string, std::string>> warnings;  // text, tables
+  for (const TableResult& t : tables) {
+    if (t.outcome != Outcome::kReplicated || t.message.empty()) continue;
+    const auto same = std::find_if(warnings.begin(), warnings.end(),
+                                   [&](const auto& w) { return w.first == t.message; });
+    if (same == warnings.end()) {
+      warnings.emplace_back(t.message, OneLine(t.name, 60));
+    } else {
+      same->second += ", " + OneLine(t.name, 60);
+    }
+  }
+  for (const auto& [text, names] : warnings) {
+    std::printf("%s about %s:\n%s\n", style.Yellow("warning").c_str(), names.c_str(),
+                Wrap(OneLine(text, 1000), "  ").c_str());
+  }
+}
+
 void PrintResults(const Context& context, const std::vector<TableResult>& tables) {
   const Style& style = context.style;
+  int width = 0;
+  for (const TableResult& t : tables) {
+    width = std::max(width, DisplayWidth(OneLine(t.name, kMaxNameWidth)));
+  }
   for (const TableResult& t : tables) {
     const bool good = t.outcome == Outcome::kReplicated || t.outcome == Outcome::kAlready;
     const std::string mark = good                             ? style.Green("✓")
                              : t.outcome == Outcome::kSkipped ? style.Dim("·")
                                                               : style.Red("✗");
-    std::string line = mark + " " + style.Bold(OneLine(t.name, 60)) + "  ";
-    if (t.outcome == Outcome::kReplicated) line += Count(t.rows, "row");
-    if (t.outcome == Outcome::kAlready) line += style.Dim("already replicated");
-    if (!t.message.empty()) {
-      if (good) line += "\n    " + style.Yellow("warning: ");
-      line += OneLine(t.message, 600);
-    }
-    std::printf("%s\n", line.c_str());
+    const std::string name = OneLine(t.name, kMaxNameWidth);
+    const std::string padding(static_cast<size_t>(width - DisplayWidth(name)), ' ');
+    std::printf("%s %s%s  %s\n", mark.c_str(), style.Bold(name).c_str(), padding.c_str(),
+                PrintedResult(style, t, width).c_str());
   }
+  PrintWarnings(style, tables);
   const auto count = [&](Outcome o) {
     return std::count_if(tables.begin(), tables.end(), [o](auto& t) { return t.outcome == o; });
   };
-  std::printf("%s replicated, %td already, %td refused\n",
-              Count(count(Outcome::kReplicated), "table").c_str(), count(Outcome::kAlready),
-              count(Outcome::kRefused));
+  std::string summary = Count(count(Outcome::kReplicated), "table") + " replicated";
+  if (count(Outcome::kAlready) > 0) {
+    summary += ", " + WithCommas(count(Outcome::kAlready)) + " already";
+  }
+  if (count(Outcome::kRefused) > 0) {
+    summary += ", " + style.Red(WithCommas(count(Outcome::kRefused)) + " refused");
+  }
+  std::printf("%s\n", summary.c_str());
 }
 
 void WriteJson(const std::string& path, const std::vector<TableResult>& tables) {

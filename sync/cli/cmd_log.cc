@@ -1,7 +1,6 @@
 // tributary log: who changed what, transaction by transaction.
 #include <algorithm>
 #include <cstdio>
-#include <ctime>
 #include <utility>
 
 #include "crdt/packed.h"
@@ -23,7 +22,7 @@ constexpr std::string_view kDetails =
     "Examples:\n"
     "  tributary log notes.db\n"
     "  tributary log notes.db --since 120 --table note\n"
-    "  tributary log notes.db --site 3f2a --limit 0     all rows of one author's transactions\n";
+    "  tributary log notes.db --site 3f2a --limit 0     all rows of one author\n";
 
 constexpr int64_t kDefaultRows = 10;
 constexpr int kValueWidth = 40;
@@ -51,13 +50,10 @@ class LogPrinter {
   void EndTransaction();
   void PrintRow() const;
   void WriteRow();
-  // Commit time of the transaction in ms since 1970, or 0 if the extension does not tell.
-  int64_t CommitTime();
 
   const Context& context_;
   int64_t limit_;
   JsonWriter json_{stdout};
-  Statement times_;
   std::string own_;
   std::string site_;
   int64_t version_ = -1;
@@ -68,43 +64,23 @@ class LogPrinter {
   int64_t transactions_ = 0;
 };
 
-std::string FormatTime(int64_t ms) {
-  const auto seconds = static_cast<std::time_t>(ms / 1000);
-  std::tm local{};
-  localtime_r(&seconds, &local);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &local);
-  return text;
-}
-
-int64_t LogPrinter::CommitTime() {
-  if (!times_.status().ok()) return 0;
-  times_.BindBlob(1, site_).Bind(2, version_);
-  const int64_t ms = times_.Step() ? times_.Int(0) : 0;
-  times_.Reset();
-  return ms;
-}
-
 void LogPrinter::Begin(const Statement& changes) {
   site_ = changes.Bytes(6);
   version_ = changes.Int(5);
   in_transaction_ = true;
   rows_ = 0;
   ++transactions_;
-  const int64_t time_ms = CommitTime();
   const bool own = site_ == own_;
   if (context_.json) {
     json_.BeginObject();
     json_.Key("site_id").String(Hex(site_));
     json_.Key("own").Bool(own);
     json_.Key("db_version").Int(version_);
-    if (time_ms > 0) json_.Key("time_ms").Int(time_ms);
     json_.Key("rows").BeginArray();
   } else {
     const Style& style = context_.style;
     std::string line = style.Yellow("version " + std::to_string(version_)) + "  " +
                        style.Cyan(ShortSite(site_)) + (own ? " (this replica)" : "");
-    if (time_ms > 0) line += "  " + style.Dim(FormatTime(time_ms));
     std::printf("%s\n", line.c_str());
   }
 }
@@ -179,7 +155,6 @@ void LogPrinter::EndTransaction() {
 
 Status LogPrinter::Run(const Database& db, Statement* changes) {
   TRIBUTARY_RETURN_IF_ERROR(OwnSiteId(db, &own_));
-  times_ = db.Prepare("SELECT time_ms FROM crsql_log WHERE site_id = ? AND db_version = ? LIMIT 1");
   if (context_.json) {
     json_.BeginObject();
     json_.Key("database").String(db.path());

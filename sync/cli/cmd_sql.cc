@@ -161,18 +161,17 @@ Status RunSql(const Context& context) {
 }  // namespace
 
 Command SqlCommand() {
-  return {
-      "sql",
-      "DB [SQL...]",
-      "run SQL with the extension loaded",
-      kDetails,
-      {{"--create", "", "", "make the database if there is no such file"},
-       {"--readonly", "", "", "refuse to change anything"},
-       {"--plain", "", "", "do not load the extension; replicated tables can then only be read"},
-       {"--raw", "", "", "values separated by tabs, without headings, for scripts"}},
-      1,
-      kAnyNumber,
-      RunSql};
+  return {"sql",
+          "DB [SQL...]",
+          "run SQL with the extension loaded",
+          kDetails,
+          {{"--create", "", "", "make the database if there is no such file"},
+           {"--readonly", "", "", "refuse to change anything"},
+           {"--plain", "", "", "without the extension; replicated tables are read-only"},
+           {"--raw", "", "", "values separated by tabs, without headings, for scripts"}},
+          1,
+          kAnyNumber,
+          RunSql};
 }
 
 }  // namespace tributary::cli

@@ -34,6 +34,12 @@ std::string Fate(bool deleted, int64_t causal_length) {
   return causal_length > 1 ? "made the row anew" : "changed the row";
 }
 
+std::string Rule(int64_t sender_version, int64_t receiver_version) {
+  if (sender_version == receiver_version) return "the larger value wins";
+  return "changed more often wins, " + std::to_string(std::max(sender_version, receiver_version)) +
+         " : " + std::to_string(std::min(sender_version, receiver_version));
+}
+
 }  // namespace
 
 const uint64_t* ConflictTracker::Find(const Entries& entries, uint64_t hash) {
@@ -61,8 +67,8 @@ Status ConflictTracker::Collect(const Database& receiver, const VersionVector& k
   std::sort(rows_.begin(), rows_.end());
   rows_.erase(std::unique(rows_.begin(), rows_.end()), rows_.end());
   std::sort(cells_.begin(), cells_.end());
-  lookup_ =
-      receiver.Prepare("SELECT val FROM crsql_changes WHERE \"table\" = ? AND pk = ? AND cid = ?");
+  lookup_ = receiver.Prepare(
+      "SELECT val, col_version FROM crsql_changes WHERE \"table\" = ? AND pk = ? AND cid = ?");
   return lookup_.status();
 }
 
@@ -94,16 +100,25 @@ Status ConflictTracker::Describe(const Change& c, bool about_row, int64_t receiv
   if (about_row) {
     d.from_sender = Fate(c.row_is_deleted(), c.causal_length);
     d.from_receiver = Fate(receiver_cl % 2 == 0, receiver_cl);
+    const bool gone = std::max(c.causal_length, receiver_cl) % 2 == 0;
+    d.why = gone ? "a delete beats a change" : "made anew beats deleted";
   } else {
-    d.column = c.column;
-    d.from_sender = Show(c.value, kShownWidth);
-    lookup_.BindText(1, c.table).BindBlob(2, c.key).BindText(3, c.column);
-    if (lookup_.Step()) d.from_receiver = Show(lookup_.At(0), kShownWidth);
-    lookup_.Reset();
-    TRIBUTARY_RETURN_IF_ERROR(lookup_.status());
+    TRIBUTARY_RETURN_IF_ERROR(DescribeCell(c, &d));
   }
   details_.push_back(std::move(d));
   return {};
+}
+
+Status ConflictTracker::DescribeCell(const Change& c, Conflict* conflict) {
+  conflict->column = c.column;
+  conflict->from_sender = Show(c.value, kShownWidth);
+  lookup_.BindText(1, c.table).BindBlob(2, c.key).BindText(3, c.column);
+  if (lookup_.Step()) {
+    conflict->from_receiver = Show(lookup_.At(0), kShownWidth);
+    conflict->why = Rule(c.col_version, lookup_.Int(1));
+  }
+  lookup_.Reset();
+  return lookup_.status();
 }
 
 void ConflictTracker::After(bool merge_changed_something) {

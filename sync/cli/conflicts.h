@@ -18,6 +18,7 @@ struct Conflict {
   std::string column;  // empty: the row's life or death was the question
   std::string from_sender;
   std::string from_receiver;
+  std::string why;  // the rule that decided
   bool sender_won = false;
 };
 
@@ -47,6 +48,7 @@ class ConflictTracker {
 
   static const uint64_t* Find(const Entries& entries, uint64_t hash);
   Status Describe(const Change& change, bool about_row, int64_t receiver_cl);
+  Status DescribeCell(const Change& change, Conflict* conflict);
 
   size_t max_details_;
   Entries cells_;  // cell -> hash of its value

@@ -33,6 +33,9 @@ Status InspectFile(const std::string& path, bool may_create) {
     return {ExitCode::kCannotOpen, path + ": permission denied"};
   }
   if (info.st_size == 0 && may_create) return {};
+  if (info.st_size == 0) {
+    return {ExitCode::kCannotOpen, path + ": is an empty file, not a SQLite database"};
+  }
   char magic[16] = {};
   FILE* file = std::fopen(PlainPath(path).c_str(), "rb");
   const size_t got = file == nullptr ? 0 : std::fread(magic, 1, sizeof magic, file);
@@ -54,21 +57,21 @@ Statement& Statement::Bind(int index, int64_t value) {
   return *this;
 }
 
-Statement& Statement::BindText(int index, std::string_view text) {
+Statement& Statement::BindTextAs(int index, std::string_view text, Lifetime lifetime) {
   if (!status_.ok()) return *this;
   const char* data = text.data() == nullptr ? "" : text.data();
-  Check(sqlite3_bind_text64(stmt_.get(), index, data, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
+  Check(sqlite3_bind_text64(stmt_.get(), index, data, text.size(), lifetime, SQLITE_UTF8));
   return *this;
 }
 
-Statement& Statement::BindBlob(int index, std::string_view bytes) {
+Statement& Statement::BindBlobAs(int index, std::string_view bytes, Lifetime lifetime) {
   if (!status_.ok()) return *this;
   const char* data = bytes.data() == nullptr ? "" : bytes.data();
-  Check(sqlite3_bind_blob64(stmt_.get(), index, data, bytes.size(), SQLITE_TRANSIENT));
+  Check(sqlite3_bind_blob64(stmt_.get(), index, data, bytes.size(), lifetime));
   return *this;
 }
 
-Statement& Statement::Bind(int index, const Value& value) {
+Statement& Statement::BindAs(int index, const Value& value, Lifetime lifetime) {
   switch (value.type) {
     case ValueType::kInteger:
       return Bind(index, value.integer);
@@ -76,14 +79,38 @@ Statement& Statement::Bind(int index, const Value& value) {
       if (status_.ok()) Check(sqlite3_bind_double(stmt_.get(), index, value.real));
       return *this;
     case ValueType::kText:
-      return BindText(index, value.bytes);
+      return BindTextAs(index, value.bytes, lifetime);
     case ValueType::kBlob:
-      return BindBlob(index, value.bytes);
+      return BindBlobAs(index, value.bytes, lifetime);
     case ValueType::kNull:
       break;
   }
   if (status_.ok()) Check(sqlite3_bind_null(stmt_.get(), index));
   return *this;
+}
+
+Statement& Statement::Bind(int index, const Value& value) {
+  return BindAs(index, value, SQLITE_TRANSIENT);
+}
+
+Statement& Statement::BindText(int index, std::string_view text) {
+  return BindTextAs(index, text, SQLITE_TRANSIENT);
+}
+
+Statement& Statement::BindBlob(int index, std::string_view bytes) {
+  return BindBlobAs(index, bytes, SQLITE_TRANSIENT);
+}
+
+Statement& Statement::BindView(int index, const Value& value) {
+  return BindAs(index, value, SQLITE_STATIC);
+}
+
+Statement& Statement::BindTextView(int index, std::string_view text) {
+  return BindTextAs(index, text, SQLITE_STATIC);
+}
+
+Statement& Statement::BindBlobView(int index, std::string_view bytes) {
+  return BindBlobAs(index, bytes, SQLITE_STATIC);
 }
 
 bool Statement::Step() {
@@ -143,6 +170,7 @@ Value Statement::At(int column) const {
 
 Status Database::OpenOnce(int flags, int* rc) {
   sqlite3* handle = nullptr;
+  flags |= SQLITE_OPEN_NOMUTEX;  // the program has one thread
   *rc = sqlite3_open_v2(PlainPath(path_).c_str(), &handle, flags, nullptr);
   db_.reset(handle);
   if (*rc != SQLITE_OK) return Error(*rc);
@@ -170,11 +198,16 @@ Status Database::Open(const std::string& path, OpenMode mode, double busy_timeou
   int rc = SQLITE_OK;
   Status status = OpenOnce(SQLITE_OPEN_READONLY, &rc);
   // A crash left a journal, or a WAL has no shared-memory file yet: only a writer may mend that.
-  const int primary = rc & 0xff;
-  if (!status.ok() && (primary == SQLITE_READONLY || primary == SQLITE_CANTOPEN)) {
-    status = OpenOnce(SQLITE_OPEN_READWRITE, &rc);
-  }
-  return status;
+  const auto needs_writer = [&rc] {
+    return (rc & 0xff) == SQLITE_READONLY || (rc & 0xff) == SQLITE_CANTOPEN;
+  };
+  if (status.ok() || !needs_writer()) return status;
+  status = OpenOnce(SQLITE_OPEN_READWRITE, &rc);
+  if (status.ok() || !needs_writer()) return status;
+  return {ExitCode::kCannotOpen,
+          path +
+              ": is in WAL mode or was left in the middle of a write, and cannot be read "
+              "without permission to write to it and its folder"};
 }
 
 Status Database::LoadExtension() {

@@ -35,6 +35,10 @@ class Statement {
   Statement& Bind(int index, const Value& value);
   Statement& BindText(int index, std::string_view text);
   Statement& BindBlob(int index, std::string_view bytes);
+  // Without a copy: the bytes must live until this parameter is bound again, or is not used again.
+  Statement& BindTextView(int index, std::string_view text);
+  Statement& BindBlobView(int index, std::string_view bytes);
+  Statement& BindView(int index, const Value& value);
 
   bool Step();   // true: there is a row
   void Reset();  // ready to run again; bindings stay
@@ -56,7 +60,11 @@ class Statement {
   struct Finalizer {
     void operator()(sqlite3_stmt* s) const { sqlite3_finalize(s); }
   };
+  using Lifetime = sqlite3_destructor_type;
   void Check(int rc);
+  Statement& BindTextAs(int index, std::string_view text, Lifetime lifetime);
+  Statement& BindBlobAs(int index, std::string_view bytes, Lifetime lifetime);
+  Statement& BindAs(int index, const Value& value, Lifetime lifetime);
 
   const Database* db_ = nullptr;
   std::unique_ptr<sqlite3_stmt, Finalizer> stmt_;

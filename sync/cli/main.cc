@@ -2,6 +2,7 @@
 // Status into a line on stderr and an exit code. See sync/README.md.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -22,8 +23,7 @@ std::vector<Option> GlobalOptions() {
   return {
       {"--json", "", "", "print the result as JSON"},
       {"--quiet", "-q", "", "print nothing but errors; the exit code tells"},
-      {"--color", "", "WHEN",
-       "auto (default: on a terminal, unless NO_COLOR is set), always, never"},
+      {"--color", "", "WHEN", "auto (on a terminal, unless NO_COLOR is set), always, never"},
       {"--timeout", "", "SECONDS", "how long to wait for a locked database (default 5)"},
       {"--help", "-h", "", "show help, of a command too"},
       {"--version", "", "", "show the version"},
@@ -62,11 +62,34 @@ void PrintHelp(const Style& style) {
       style.Bold("Examples").c_str(), kExitCodes);
 }
 
+// Paragraphs are wrapped anew; indented lines, the examples, stay as they are.
+void PrintDetails(std::string_view details) {
+  std::string paragraph;
+  const auto flush = [&paragraph] {
+    if (!paragraph.empty()) std::printf("%s\n", Wrap(paragraph, "").c_str());
+    paragraph.clear();
+  };
+  while (!details.empty()) {
+    const size_t end = std::min(details.find('\n'), details.size());
+    const std::string_view line = details.substr(0, end);
+    details.remove_prefix(std::min(end + 1, details.size()));
+    if (line.empty() || line.starts_with(' ')) {
+      flush();
+      std::printf("%s\n", std::string(line).c_str());
+    } else {
+      paragraph.append(paragraph.empty() ? "" : " ").append(line);
+    }
+  }
+  flush();
+}
+
 void PrintHelp(const Style& style, const Command& c) {
-  std::printf("%s  %s\n\nUsage: tributary %s %s\n\n%s\n",
+  std::printf("%s  %s\n\nUsage: tributary %s %s\n\n",
               style.Bold("tributary " + std::string(c.name)).c_str(),
               std::string(c.summary).c_str(), std::string(c.name).c_str(),
-              std::string(c.usage).c_str(), std::string(c.details).c_str());
+              std::string(c.usage).c_str());
+  PrintDetails(c.details);
+  std::printf("\n");
   if (!c.options.empty()) {
     std::printf("%s\n", style.Bold("Options").c_str());
     PrintOptions(c.options);

@@ -1,5 +1,6 @@
 #include "sync/cli/output.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,6 +37,12 @@ void AppendSafe(std::string_view character, uint32_t c, std::string* out) {
   } else {
     *out += character;
   }
+}
+
+int TerminalWidth() {
+  winsize size{};
+  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : 80;
 }
 
 std::string ShowReal(double value) {
@@ -141,6 +148,27 @@ std::string ShowKey(std::string_view packed, int max_width) {
   return out + ")";
 }
 
+std::string Wrap(std::string_view text, std::string_view indent, int max_width) {
+  std::string out;
+  int width = max_width;  // of the line so far: full, so that the first word begins a line
+  while (!text.empty()) {
+    const size_t end = std::min(text.find(' '), text.size());
+    const std::string_view word = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const int added = DisplayWidth(word);
+    if (width + 1 + added > max_width) {
+      out += out.empty() ? indent : "\n" + std::string(indent);
+      width = DisplayWidth(indent);
+    } else {
+      out += " ";
+      ++width;
+    }
+    out += word;
+    width += added;
+  }
+  return out;
+}
+
 void TextTable::Print(FILE* out, const Style& style, std::string_view indent) const {
   std::vector<int> widths;
   for (const auto& row : rows_) {
@@ -169,6 +197,13 @@ Progress::~Progress() {
   Clear();
 }
 
+void Progress::Part(std::string label) {
+  label_ = std::move(label);
+  detail_.clear();
+  done_ = 0;
+  total_ = 0;
+}
+
 void Progress::Set(int64_t done, std::string detail) {
   if (!enabled_) return;
   done_ = done;
@@ -193,28 +228,34 @@ void Progress::Clear() {
   visible_ = false;
 }
 
+std::string Progress::Bar(std::chrono::milliseconds elapsed) const {
+  static constexpr int kWidth = 20;
+  std::string bar;
+  if (total_ > 0) {
+    const double part = std::min(1.0, static_cast<double>(done_) / static_cast<double>(total_));
+    const int filled = static_cast<int>(part * kWidth);
+    for (int i = 0; i < kWidth; ++i) bar += i < filled ? "█" : "░";
+    return bar + Format(" %3.0f %%", part * 100);
+  }
+  // No end is known: a block that wanders.
+  const int at = static_cast<int>(elapsed.count() / 100 % kWidth);
+  for (int i = 0; i < kWidth; ++i) bar += (i - at + kWidth) % kWidth < 5 ? "█" : "░";
+  return bar;
+}
+
 void Progress::Draw() {
   using std::chrono::milliseconds;
   const auto now = Clock::now();
   if (now - started_ < milliseconds(1000) || now - drawn_ < milliseconds(100)) return;
   drawn_ = now;
   visible_ = true;
-  static constexpr int kWidth = 24;
-  std::string bar;
-  std::string percent;
-  if (total_ > 0) {
-    const double part = std::min(1.0, static_cast<double>(done_) / static_cast<double>(total_));
-    const int filled = static_cast<int>(part * kWidth);
-    for (int i = 0; i < kWidth; ++i) bar += i < filled ? "█" : "░";
-    percent = Format(" %3.0f %%", part * 100);
-  } else {  // no end is known: a block that wanders
-    const auto elapsed = std::chrono::duration_cast<milliseconds>(now - started_).count();
-    const int at = static_cast<int>(elapsed / 100 % kWidth);
-    for (int i = 0; i < kWidth; ++i) bar += (i - at + kWidth) % kWidth < 5 ? "█" : "░";
-  }
+  const auto elapsed = std::chrono::duration_cast<milliseconds>(now - started_);
   const double seconds = std::chrono::duration<double>(now - started_).count();
-  std::fprintf(stderr, "\r\033[K%s %s%s  %s  %s", label_.c_str(), bar.c_str(), percent.c_str(),
-               detail_.c_str(), Seconds(seconds).c_str());
+  std::string line = OneLine(label_, 30) + " " + Bar(elapsed);
+  if (!detail_.empty()) line += "  " + detail_;
+  line += "  " + Seconds(seconds);
+  // A line that wraps could not be taken back.
+  std::fprintf(stderr, "\r\033[K%s", OneLine(line, TerminalWidth() - 1).c_str());
   std::fflush(stderr);
 }
 

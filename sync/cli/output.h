@@ -45,6 +45,9 @@ std::string ShowKey(std::string_view packed, int max_width = 48);
 // Text on one line and without control characters, at most max_width cells wide.
 std::string OneLine(std::string_view text, int max_width);
 
+// Text broken between words into lines of at most max_width cells, each after `indent`.
+std::string Wrap(std::string_view text, std::string_view indent, int max_width = 79);
+
 // Rows of cells, aligned. The first row is the heading.
 class TextTable {
  public:
@@ -67,7 +70,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void SetLabel(std::string label) { label_ = std::move(label); }
+  void Part(std::string label);                     // another part of the work begins
   void SetTotal(int64_t total) { total_ = total; }  // 0: unknown
   void Set(int64_t done, std::string detail);
   bool enabled() const { return enabled_; }
@@ -79,6 +82,7 @@ class Progress {
  private:
   static int Tick(void* self);
   void Draw();
+  std::string Bar(std::chrono::milliseconds elapsed) const;
 
   using Clock = std::chrono::steady_clock;
   bool enabled_;

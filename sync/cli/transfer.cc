@@ -97,6 +97,19 @@ bool Accepts(const Compatibility& compatibility, const Change& c) {
   return c.sentinel() || c.row_is_deleted() || table->second.contains(std::string(c.column));
 }
 
+// Live rows, which is what a first transfer brings.
+Status CountRows(const Database& db, int64_t* total) {
+  std::vector<std::string> tables;
+  TRIBUTARY_RETURN_IF_ERROR(ReplicatedTables(db, &tables));
+  *total = 0;
+  for (const std::string& table : tables) {
+    int64_t rows = 0;
+    TRIBUTARY_RETURN_IF_ERROR(db.QueryInt("SELECT count(*) FROM " + QuoteName(table), &rows));
+    *total += rows;
+  }
+  return {};
+}
+
 }  // namespace
 
 Status CompareSchemas(const Database& sender, const Database& receiver, Compatibility* result) {
@@ -147,6 +160,11 @@ Status RunTransfer(const Database& sender, const Database& receiver, const Trans
   TRIBUTARY_RETURN_IF_ERROR(LoadKnowledge(receiver, &receiver_knows));
   // Knowledge is of whole replicas: with part of the schema left out, none is used and none gained.
   const bool trust = !options.everything && compatibility.complete;
+  int64_t total = 0;  // known beforehand only where the receiver knows nobody but itself
+  if (progress->enabled() && (!trust || receiver_knows.size() <= 1)) {
+    TRIBUTARY_RETURN_IF_ERROR(CountRows(sender, &total));
+  }
+  progress->SetTotal(total);
   ChangeReader reader;
   TRIBUTARY_RETURN_IF_ERROR(reader.Start(sender, trust ? receiver_knows : VersionVector()));
   BatchWriter writer(receiver, options, result);

@@ -18,6 +18,12 @@ field "[t['result'] for t in j['tables'] if t['table'] == 'odd \'name']" "['repl
 field "[t for t in j['tables'] if t['table'] == 'titles']" '[]'
 is "$(sql a.db 'SELECT count(*) FROM crsql_changes WHERE "table" = '\''note'\')" 6
 
+# One warning for all tables that it concerns.
+make_db w.db 'CREATE TABLE p(id INTEGER PRIMARY KEY AUTOINCREMENT); CREATE TABLE q(id INTEGER PRIMARY KEY AUTOINCREMENT)'
+expect 0 init w.db
+has out 'warning about p, q:'
+is "$(grep -c AUTOINCREMENT out)" 1
+
 # Again: nothing to do; the refused one still is.
 version=$(sql a.db 'SELECT crsql_db_version()')
 expect 1 init a.db

@@ -28,8 +28,23 @@ json 0 sync a.db b.db
 field "j['conflicts']" 3
 field "sorted((d['key'], d.get('column', ''), d['winner']) for d in j['conflict_details'])" \
   "[('1', 'title', 'b'), ('2', '', 'a'), ('9', 'title', 'a')]"
+field "[d['why'] for d in sorted(j['conflict_details'], key=lambda d: d['key'])]" \
+  "['the larger value wins', 'a delete beats a change', 'the larger value wins']"
 expect 0 diff a.db b.db
 is "$(sql a.db 'SELECT id, title, body FROM note ORDER BY id')" $'1\tvon b\tonly b\n9\tnine\t'
+
+# The cell changed more often wins, though its value is smaller; what was made anew beats the delete.
+sql a.db "UPDATE note SET stars = 9 WHERE id = 1"
+sql b.db "UPDATE note SET stars = 5 WHERE id = 1; UPDATE note SET stars = 4 WHERE id = 1"
+expect 0 sync a.db b.db
+has out 'changed more often wins, 3 : 2'
+has out '✓ b.db: 4.0'
+is "$(sql a.db 'SELECT stars FROM note WHERE id = 1')" '4.0'
+sql a.db "DELETE FROM note WHERE id = 9"
+sql b.db "DELETE FROM note WHERE id = 9; INSERT INTO note(id, title) VALUES(9, 'neun')"
+expect 0 sync a.db b.db
+has out 'made anew beats deleted'
+is "$(sql a.db 'SELECT title FROM note WHERE id = 9')" neun
 
 # Relayed: c never meets a, a's older transactions reach it late, after newer ones of b.
 sql a.db "INSERT INTO note(id, title) VALUES(20, 'early')"

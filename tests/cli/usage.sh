@@ -16,6 +16,9 @@ for command in init sync status log diff check sql; do
   has out 'Examples:'
   has out "tributary $command"
 done
+checks=$((checks + 1))
+for command in init sync status log diff check sql; do "$TRIBUTARY" $command --help; done >out
+! grep -E '^.{81}' out || fail 'help is wider than 80 columns'
 expect 0 --version
 has out 'SQLite 3.'
 lacks out $'\033'
@@ -77,6 +80,9 @@ has err 'missing.db: no such file'
 expect 3 init --json missing.db
 empty out
 expect 3 sql --create folder/none.db 'SELECT 1'
+
+expect 3 status empty.db
+has err 'is an empty file'
 
 # A plain database is refused by what needs a replicated one, unchanged.
 sum=$(checksum good.db)

@@ -58,6 +58,7 @@ Engine::Engine(int width) : width_(width) {
 
 std::vector<Op> Engine::OpsFor(const Row& row, int key) const {
   std::vector<Op> ops;
+  ops.reserve(8);
   const int values = width_ > 0 ? 2 : 1;
   const bool alive = row.clock.IsAlive();
   for (int v = 0; v < values; v++) {

@@ -6,9 +6,10 @@
 //                                     one scope of one's own (the last two are 0 or 1)
 //   exhaustive --replay COLUMNS TEXT  one history step by step; see replay.h
 #include <chrono>
+#include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <string>
 #include <vector>
 
 #include "tests/exhaustive/histories.h"
@@ -52,13 +53,11 @@ bool RunLaws() {
   const Stopwatch watch;
   LawCounts n;
   const bool ok = CheckLaws(&n);
-  std::printf(
-      "laws: %llu questions to Decide; %llu states x %llu records: %llu steps, %llu commutations, "
-      "%llu joins, %llu associations; %.1f s\n",
-      static_cast<unsigned long long>(n.questions), static_cast<unsigned long long>(n.states),
-      static_cast<unsigned long long>(n.records), static_cast<unsigned long long>(n.steps),
-      static_cast<unsigned long long>(n.commutations), static_cast<unsigned long long>(n.joins),
-      static_cast<unsigned long long>(n.associations), watch.Seconds());
+  std::printf("laws: %" PRIu64 " questions to Decide; %" PRIu64 " states x %" PRIu64
+              " records: %" PRIu64 " steps, %" PRIu64 " commutations, %" PRIu64 " joins, %" PRIu64
+              " associations; %.1f s\n",
+              n.questions, n.states, n.records, n.steps, n.commutations, n.joins, n.associations,
+              watch.Seconds());
   return ok;
 }
 
@@ -70,18 +69,16 @@ bool RunHistories(const std::vector<Scope>& scopes) {
     if (!histories.Run()) return false;
     const HistoryCounts n = histories.counts();
     total += n.histories;
-    std::printf(
-        "%d operations, %d columns%s%s: %llu histories, %.3g orders of final delivery (up to %zu "
-        "records a row; %llu distinct walks, %llu states, %llu merges, %llu repeats); %.1f s\n",
-        scope.operations, scope.width, scope.moves ? ", key moves" : "",
-        scope.second ? ", two rows" : "", static_cast<unsigned long long>(n.histories), n.orders,
-        n.most_records, static_cast<unsigned long long>(n.walks),
-        static_cast<unsigned long long>(n.delivery.states),
-        static_cast<unsigned long long>(n.delivery.merges),
-        static_cast<unsigned long long>(n.delivery.repeats), watch.Seconds());
+    std::printf("%d operations, %d columns%s%s: %" PRIu64
+                " histories, %.3g orders of final delivery (up to %zu records a row; %" PRIu64
+                " distinct walks, %" PRIu64 " states, %" PRIu64 " merges, %" PRIu64
+                " repeats); %.1f s\n",
+                scope.operations, scope.width, scope.moves ? ", key moves" : "",
+                scope.second ? ", two rows" : "", n.histories, n.orders, n.most_records, n.walks,
+                n.delivery.states, n.delivery.merges, n.delivery.repeats, watch.Seconds());
     std::fflush(stdout);
   }
-  std::printf("all %llu histories converge\n", static_cast<unsigned long long>(total));
+  std::printf("all %" PRIu64 " histories converge\n", total);
   return true;
 }
 

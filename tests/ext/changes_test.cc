@@ -15,12 +15,14 @@ class ReadingChanges : public FooTest {
  protected:
   // Several tables, authors, versions and lives.
   void Fill() {
-    db_.Do("CREATE TABLE bar(k TEXT, n REAL, v, PRIMARY KEY(k, n)) WITHOUT ROWID;"
-           "CREATE TABLE only(k PRIMARY KEY); SELECT crsql_as_crr('bar'), crsql_as_crr('only')");
-    db_.Do("INSERT INTO foo VALUES(1, 'a', 1), (2, 'b', 2.5), (3, x'63', NULL);"
-           "INSERT INTO bar VALUES('x', 1, 'v'), ('y', 2.5, 'w'); INSERT INTO only VALUES('o');"
-           "UPDATE foo SET b = 'new' WHERE a = 2; DELETE FROM foo WHERE a = 3;"
-           "BEGIN; UPDATE bar SET v = 'z'; INSERT INTO foo VALUES(4, 4, 4); COMMIT");
+    db_.Do(
+        "CREATE TABLE bar(k TEXT, n REAL, v, PRIMARY KEY(k, n)) WITHOUT ROWID;"
+        "CREATE TABLE only(k PRIMARY KEY); SELECT crsql_as_crr('bar'), crsql_as_crr('only')");
+    db_.Do(
+        "INSERT INTO foo VALUES(1, 'a', 1), (2, 'b', 2.5), (3, x'63', NULL);"
+        "INSERT INTO bar VALUES('x', 1, 'v'), ('y', 2.5, 'w'); INSERT INTO only VALUES('o');"
+        "UPDATE foo SET b = 'new' WHERE a = 2; DELETE FROM foo WHERE a = 3;"
+        "BEGIN; UPDATE bar SET v = 'z'; INSERT INTO foo VALUES(4, 4, 4); COMMIT");
     EXPECT_EQ(Merge("foo 010905 b 5 1 10 S1 1 0\nfoo 010905 c 5 1 10 S1 1 1\n"
                     "foo 010901 c 99 7 3 S2 1 0\nbar 020b0178023ff0000000000000 v 1 9 11 S1 1 0\n"
                     "only 010b0170 -1 NULL 2 4 S2 2 0"),
@@ -41,27 +43,71 @@ TEST_F(ReadingChanges, TheColumns) {
 // Whatever is pushed down gives what SQLite would give on a copy of the rows.
 TEST_F(ReadingChanges, ConstraintsAgreeWithACopy) {
   Fill();
-  db_.Do("CREATE TEMP TABLE copy(\"table\" TEXT, pk BLOB, cid TEXT, val, col_version INTEGER,"
-         " db_version INTEGER, site_id BLOB, cl INTEGER, seq INTEGER);"
-         "INSERT INTO copy SELECT * FROM crsql_changes");
+  db_.Do(
+      "CREATE TEMP TABLE copy(\"table\" TEXT, pk BLOB, cid TEXT, val, col_version INTEGER,"
+      " db_version INTEGER, site_id BLOB, cl INTEGER, seq INTEGER);"
+      "INSERT INTO copy SELECT * FROM crsql_changes");
   ASSERT_GT(db_.Int("SELECT count(*) FROM copy"), 10);
   const std::vector<std::string> terms = {
-      "db_version > 2", "db_version >= 3", "db_version < 3", "db_version <= 1", "db_version = 3",
-      "db_version = '3'", "db_version = 3.0", "db_version > 2.5", "db_version = 'x'",
-      "db_version IS 3", "db_version IS NULL", "db_version = NULL", "db_version IN (1, 4, 10)",
-      "db_version BETWEEN 2 AND 4", "db_version != 3", "db_version > 9223372036854775807",
-      "db_version < -9223372036854775808", "db_version > 1e30", "db_version > -1e30",
-      "db_version IS NOT 3", "site_id = crsql_site_id()", "site_id != crsql_site_id()",
-      "site_id IS NOT crsql_site_id()", "site_id = x'01010101010101010101010101010101'",
+      "db_version > 2",
+      "db_version >= 3",
+      "db_version < 3",
+      "db_version <= 1",
+      "db_version = 3",
+      "db_version = '3'",
+      "db_version = 3.0",
+      "db_version > 2.5",
+      "db_version = 'x'",
+      "db_version IS 3",
+      "db_version IS NULL",
+      "db_version = NULL",
+      "db_version IN (1, 4, 10)",
+      "db_version BETWEEN 2 AND 4",
+      "db_version != 3",
+      "db_version > 9223372036854775807",
+      "db_version < -9223372036854775808",
+      "db_version > 1e30",
+      "db_version > -1e30",
+      "db_version IS NOT 3",
+      "site_id = crsql_site_id()",
+      "site_id != crsql_site_id()",
+      "site_id IS NOT crsql_site_id()",
+      "site_id = x'01010101010101010101010101010101'",
       "site_id IN (x'01010101010101010101010101010101', x'02020202020202020202020202020202')",
-      "site_id = x'01'", "site_id IS NULL", "site_id = 'text'", "\"table\" = 'foo'",
-      "\"table\" = 'FOO'", "\"table\" = 'FOO' COLLATE NOCASE", "\"table\" IN ('foo', 'only')",
-      "\"table\" > 'c'", "\"table\" LIKE 'F%'", "\"table\" = x'666f6f'", "pk = x'010901'",
-      "pk = x'0109'", "pk = '010901'", "pk > x'010902'", "pk IN (x'010901', x'010905')",
-      "pk = crsql_pack_columns('x', 1.0)", "cid = 'b'", "cid = '-1'", "cid = -1", "cid = 'B'",
-      "cid IN ('b', 'v')", "val = 1", "val IS NULL", "val > 2", "val = 'new'", "col_version > 1",
-      "cl = 2", "cl % 2 = 1", "seq = 0", "seq > 0 OR db_version = 1", "cl = 1 AND seq = 1",
-      "rowid IS NOT NULL", "0", "1"};
+      "site_id = x'01'",
+      "site_id IS NULL",
+      "site_id = 'text'",
+      "\"table\" = 'foo'",
+      "\"table\" = 'FOO'",
+      "\"table\" = 'FOO' COLLATE NOCASE",
+      "\"table\" IN ('foo', 'only')",
+      "\"table\" > 'c'",
+      "\"table\" LIKE 'F%'",
+      "\"table\" = x'666f6f'",
+      "pk = x'010901'",
+      "pk = x'0109'",
+      "pk = '010901'",
+      "pk > x'010902'",
+      "pk IN (x'010901', x'010905')",
+      "pk = crsql_pack_columns('x', 1.0)",
+      "cid = 'b'",
+      "cid = '-1'",
+      "cid = -1",
+      "cid = 'B'",
+      "cid IN ('b', 'v')",
+      "val = 1",
+      "val IS NULL",
+      "val > 2",
+      "val = 'new'",
+      "col_version > 1",
+      "cl = 2",
+      "cl % 2 = 1",
+      "seq = 0",
+      "seq > 0 OR db_version = 1",
+      "cl = 1 AND seq = 1",
+      "rowid IS NOT NULL",
+      "0",
+      "1"};
   const std::string order = " ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9";
   for (const std::string& a : terms) {
     for (const std::string& b : terms) {
@@ -75,7 +121,7 @@ TEST_F(ReadingChanges, ConstraintsAgreeWithACopy) {
 TEST_F(ReadingChanges, OrdersAgreeWithACopy) {
   Fill();
   db_.Do("CREATE TEMP TABLE copy AS SELECT * FROM crsql_changes");
-  const char* columns[] = {"\"table\"", "pk",      "cid", "val", "col_version",
+  const char* columns[] = {"\"table\"",  "pk",      "cid", "val", "col_version",
                            "db_version", "site_id", "cl",  "seq"};
   // With the remaining columns as tie-breakers both sides have one order only.
   const std::string rest = ", \"table\", pk, cid, db_version, seq";
@@ -143,8 +189,9 @@ TEST_F(ReadingChanges, NewTablesAreVisibleAtOnce) {
 
 // A row that vanished without a trace is not shown: peers would set its columns to NULL.
 TEST_F(ReadingChanges, VanishedRowsAreNotShown) {
-  db_.Do("INSERT INTO foo VALUES(1, 2, 3), (2, 3, 4); SELECT crsql_internal_sync_bit(1);"
-         "DELETE FROM foo WHERE a = 1; SELECT crsql_internal_sync_bit(0)");
+  db_.Do(
+      "INSERT INTO foo VALUES(1, 2, 3), (2, 3, 4); SELECT crsql_internal_sync_bit(1);"
+      "DELETE FROM foo WHERE a = 1; SELECT crsql_internal_sync_bit(0)");
   EXPECT_EQ(Changes(), "foo 010902 b 3 1 1 me 1 2\nfoo 010902 c 4 1 1 me 1 3");
 }
 
@@ -179,8 +226,9 @@ TEST_F(ReadingChanges, AnOpenCursorAndARollback) {
 
 // Section 19: constraints on table and pk must not read everything (T12).
 TEST_F(ReadingChanges, PointLookupsAreCheap) {
-  db_.Do("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)"
-         "INSERT INTO foo SELECT i, i, i FROM n");
+  db_.Do(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)"
+      "INSERT INTO foo SELECT i, i, i FROM n");
   for (int i = 0; i < 200; i++) {
     db_.Do("UPDATE foo SET b = 'x' WHERE a = " + std::to_string(i * 250 + 1));
   }

@@ -80,8 +80,9 @@ TEST_P(JournalModes, TwoConnections) {
   EXPECT_EQ(ChangesText(a), ChangesText(b));
   EXPECT_EQ(a.Int("SELECT crsql_db_version()"), 4);
   EXPECT_EQ(b.Int("SELECT crsql_db_version()"), 4);
-  b.Do("CREATE TABLE late(k TEXT PRIMARY KEY, v); SELECT crsql_as_crr('late');"
-       "INSERT INTO late VALUES('x', 1)");
+  b.Do(
+      "CREATE TABLE late(k TEXT PRIMARY KEY, v); SELECT crsql_as_crr('late');"
+      "INSERT INTO late VALUES('x', 1)");
   a.Do("INSERT INTO late VALUES('y', 2)");
   EXPECT_EQ(ChangesText(b, "\"table\" = 'late'"),
             "late 010b0178 v 1 1 5 me 1 0\nlate 010b0179 v 2 1 6 me 1 0");
@@ -152,8 +153,10 @@ TEST_F(Files, ReadOnlyAndNeverInitialised) {
   { Db plain(Path(), {.extension = false, .before = "CREATE TABLE t(a PRIMARY KEY, b)"}); }
   try {
     Db db("file:" + Path() + "?mode=ro", {.flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI});
-    EXPECT_EQ(db.Get("SELECT * FROM crsql_changes"), "");
+    const std::string error = db.Error("SELECT * FROM crsql_changes");
+    EXPECT_TRUE(error.empty() || Contains(error, "read-only"));
     EXPECT_NE(db.Error("SELECT crsql_as_crr('t')"), "");
+    EXPECT_EQ(db.Get("SELECT count(*) FROM t"), "0");
   } catch (const TestError& error) {
     EXPECT_TRUE(Contains(error.what(), "read")) << "the reason is to be named";
   }
@@ -200,7 +203,8 @@ TEST_F(Files, Vacuum) {
   const std::string before = ChangesText(db) + db.Get("SELECT crsql_digest()");
   db.Do("VACUUM");
   EXPECT_EQ(ChangesText(db) + db.Get("SELECT crsql_digest()"), before);
-  db.Do("VACUUM INTO '" + dir_.File("copy.db") + "'; UPDATE foo SET b = 5; PRAGMA page_size = 8192;"
+  db.Do("VACUUM INTO '" + dir_.File("copy.db") +
+        "'; UPDATE foo SET b = 5; PRAGMA page_size = 8192;"
         "VACUUM");
   EXPECT_EQ(db.Get("SELECT * FROM crsql_check()"), "");
   Db copy(dir_.File("copy.db"));
@@ -228,8 +232,9 @@ TEST_F(Files, BackupOverAnOpenConnection) {
   Db target(Path());
   target.Do(std::string(kFoo) + "INSERT INTO foo VALUES(1, 2, 3); UPDATE foo SET b = 4;");
   Db source(dir_.File("other.db"));
-  source.Do("CREATE TABLE bar(k TEXT PRIMARY KEY, v); SELECT crsql_as_crr('bar');"
-            "INSERT INTO bar VALUES('x', 1)");
+  source.Do(
+      "CREATE TABLE bar(k TEXT PRIMARY KEY, v); SELECT crsql_as_crr('bar');"
+      "INSERT INTO bar VALUES('x', 1)");
   sqlite3_backup* backup = sqlite3_backup_init(target.handle(), "main", source.handle(), "main");
   ASSERT_NE(backup, nullptr);
   EXPECT_EQ(sqlite3_backup_step(backup, -1), SQLITE_DONE);
@@ -241,8 +246,9 @@ TEST_F(Files, BackupOverAnOpenConnection) {
 
 TEST_F(Files, Utf16) {
   Db db(Path(), {.before = "PRAGMA encoding = 'UTF-16le'"});
-  db.Do("CREATE TABLE \"tèst\"(k TEXT PRIMARY KEY, \"vé\"); SELECT crsql_as_crr('tèst');"
-        "INSERT INTO \"tèst\" VALUES('ключ', 'värde')");
+  db.Do(
+      "CREATE TABLE \"tèst\"(k TEXT PRIMARY KEY, \"vé\"); SELECT crsql_as_crr('tèst');"
+      "INSERT INTO \"tèst\" VALUES('ключ', 'värde')");
   ASSERT_EQ(db.Get("PRAGMA encoding"), "'UTF-16le'");
   EXPECT_EQ(db.Get("SELECT \"table\" = 'tèst', hex(pk), cid = 'vé', val = 'värde' "
                    "FROM crsql_changes"),
@@ -260,12 +266,14 @@ TEST_F(Files, Attached) {
   { Db(dir_.File("other.db"), {.extension = false, .before = "CREATE TABLE x(y)"}); }
   Db db(Path());
   db.Do(std::string(kFoo) + "ATTACH '" + dir_.File("other.db") + "' AS other;");
-  db.Do("BEGIN; INSERT INTO foo VALUES(1, 2, 3); INSERT INTO other.x VALUES(1); COMMIT;"
-        "CREATE TABLE other.foo(a PRIMARY KEY, b); INSERT INTO other.foo VALUES('not', 'tracked')");
+  db.Do(
+      "BEGIN; INSERT INTO foo VALUES(1, 2, 3); INSERT INTO other.x VALUES(1); COMMIT;"
+      "CREATE TABLE other.foo(a PRIMARY KEY, b); INSERT INTO other.foo VALUES('not', 'tracked')");
   EXPECT_EQ(ChangesText(db), "foo 010901 b 2 1 1 me 1 0\nfoo 010901 c 3 1 1 me 1 1");
 }
 
-// --- the host's own use of the connection ---------------------------------------------------------
+// --- the host's own use of the connection
+// ---------------------------------------------------------
 
 struct Hooks {
   int commits = 0;
@@ -298,8 +306,9 @@ TEST_P(Host, KeepsItsHooks) {
   db.Do(kFoo);
   if (!before_loading) SetHooks(db, &hooks);
   hooks = {};
-  db.Do("INSERT INTO foo VALUES(1, 2, 3); UPDATE foo SET b = 3; DELETE FROM foo;"
-        "BEGIN; INSERT INTO foo VALUES(2, 2, 3); ROLLBACK");
+  db.Do(
+      "INSERT INTO foo VALUES(1, 2, 3); UPDATE foo SET b = 3; DELETE FROM foo;"
+      "BEGIN; INSERT INTO foo VALUES(2, 2, 3); ROLLBACK");
   EXPECT_EQ(hooks.commits, 3);
   EXPECT_EQ(hooks.rollbacks, 1);
   EXPECT_EQ(hooks.updates, 4);
@@ -313,7 +322,8 @@ INSTANTIATE_TEST_SUITE_P(All, Host, ::testing::Bool(), [](const auto& tested) {
 TEST(HostConnection, ACommitHookMayRefuse) {
   Db db;
   db.Do(kFoo);
-  sqlite3_commit_hook(db.handle(), [](void*) { return 1; }, nullptr);
+  sqlite3_commit_hook(
+      db.handle(), [](void*) { return 1; }, nullptr);
   EXPECT_NE(db.Error("INSERT INTO foo VALUES(1, 2, 3)"), "");
   sqlite3_commit_hook(db.handle(), nullptr, nullptr);
   EXPECT_EQ(ChangesText(db), "");
@@ -350,9 +360,10 @@ TEST(HostConnection, DefensiveAndUntrustedSchema) {
   std::string error;
   ASSERT_EQ(LoadExtension(db.handle(), &error), SQLITE_OK) << error;
   db.Do(kFoo);
-  db.Do("INSERT INTO foo VALUES(1, 2, 3), (2, 3, 4); UPDATE foo SET b = 4 WHERE a = 1;"
-        "REPLACE INTO foo VALUES(2, 5, 6); UPDATE OR REPLACE foo SET a = 2 WHERE a = 1;"
-        "DELETE FROM foo");
+  db.Do(
+      "INSERT INTO foo VALUES(1, 2, 3), (2, 3, 4); UPDATE foo SET b = 4 WHERE a = 1;"
+      "REPLACE INTO foo VALUES(2, 5, 6); UPDATE OR REPLACE foo SET a = 2 WHERE a = 1;"
+      "DELETE FROM foo");
   EXPECT_EQ(MergeText(db, "foo 010903 b 5 1 10 S1 1 0"), "");
   EXPECT_EQ(db.Get("SELECT * FROM foo"), "3|5|NULL");
   EXPECT_EQ(db.Get("SELECT * FROM crsql_check()"), "");
@@ -365,9 +376,10 @@ TEST(HostConnection, LowLimits) {
   sqlite3_limit(db.handle(), SQLITE_LIMIT_VARIABLE_NUMBER, 20);
   sqlite3_limit(db.handle(), SQLITE_LIMIT_EXPR_DEPTH, 30);
   sqlite3_limit(db.handle(), SQLITE_LIMIT_TRIGGER_DEPTH, 5);
-  db.Do("CREATE TABLE a(k PRIMARY KEY, v); CREATE TABLE b(k PRIMARY KEY, v);"
-        "CREATE TABLE c(k PRIMARY KEY, v); CREATE TABLE d(k PRIMARY KEY, v);"
-        "SELECT crsql_as_crr('a'), crsql_as_crr('b'), crsql_as_crr('c'), crsql_as_crr('d')");
+  db.Do(
+      "CREATE TABLE a(k PRIMARY KEY, v); CREATE TABLE b(k PRIMARY KEY, v);"
+      "CREATE TABLE c(k PRIMARY KEY, v); CREATE TABLE d(k PRIMARY KEY, v);"
+      "SELECT crsql_as_crr('a'), crsql_as_crr('b'), crsql_as_crr('c'), crsql_as_crr('d')");
   db.Do("INSERT INTO a VALUES('x', 1); INSERT INTO d VALUES('x', 1)");
   EXPECT_EQ(db.Int("SELECT count(*) FROM crsql_changes"), 2);
 }
@@ -375,8 +387,9 @@ TEST(HostConnection, LowLimits) {
 TEST(HostConnection, InterruptAndProgressHandler) {
   Db db;
   db.Do(kFoo);
-  db.Do("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)"
-        "INSERT INTO foo SELECT i, i, i FROM n");
+  db.Do(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)"
+      "INSERT INTO foo SELECT i, i, i FROM n");
   const std::string before = db.Get("SELECT crsql_digest()");
   int left = 20;
   sqlite3_progress_handler(

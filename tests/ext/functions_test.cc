@@ -13,17 +13,31 @@ namespace {
 class Functions : public FooTest {};
 
 TEST_F(Functions, AreAllThere) {
-  for (const char* name :
-       {"crsql_as_crr", "crsql_as_table", "crsql_site_id", "crsql_db_version",
-        "crsql_next_db_version", "crsql_peek_next_db_version", "crsql_get_seq",
-        "crsql_increment_and_get_seq", "crsql_rows_impacted", "crsql_internal_sync_bit",
-        "crsql_pack_columns", "crsql_config_set", "crsql_config_get", "crsql_set_ts",
-        "crsql_get_ts", "crsql_set_db_version", "crsql_finalize", "crsql_version", "crsql_sha",
-        "crsql_digest", "crsql_uuid7"}) {
-    EXPECT_GT(db_.One("SELECT count(*) FROM pragma_function_list WHERE name = ?",
-                      {Cell::Text(name)})
-                  .integer,
-              0)
+  for (const char* name : {"crsql_as_crr",
+                           "crsql_as_table",
+                           "crsql_site_id",
+                           "crsql_db_version",
+                           "crsql_next_db_version",
+                           "crsql_peek_next_db_version",
+                           "crsql_get_seq",
+                           "crsql_increment_and_get_seq",
+                           "crsql_rows_impacted",
+                           "crsql_internal_sync_bit",
+                           "crsql_pack_columns",
+                           "crsql_config_set",
+                           "crsql_config_get",
+                           "crsql_set_ts",
+                           "crsql_get_ts",
+                           "crsql_set_db_version",
+                           "crsql_finalize",
+                           "crsql_version",
+                           "crsql_sha",
+                           "crsql_digest",
+                           "crsql_uuid7"}) {
+    EXPECT_GT(
+        db_.One("SELECT count(*) FROM pragma_function_list WHERE name = ?", {Cell::Text(name)})
+            .integer,
+        0)
         << name;
   }
   for (const char* name : {"crsql_changes", "crsql_unpack_columns", "crsql_check", "crsql_info"}) {
@@ -33,21 +47,22 @@ TEST_F(Functions, AreAllThere) {
         << name;
   }
   for (const char* name : {"crsql_site_id", "crsql_tracked_peers", "crsql_db_versions"}) {
-    EXPECT_EQ(db_.One("SELECT count(*) FROM sqlite_schema WHERE name = ?", {Cell::Text(name)})
-                  .integer,
-              1)
+    EXPECT_EQ(
+        db_.One("SELECT count(*) FROM sqlite_schema WHERE name = ?", {Cell::Text(name)}).integer, 1)
         << name;
   }
 }
 
 TEST_F(Functions, AddNothingElse) {
   Db plain(":memory:", {.extension = false});
-  const std::string functions = "SELECT count(*) FROM pragma_function_list WHERE name NOT GLOB "
-                                "'crsql_*' AND name NOT GLOB 'tributary_*'";
+  const std::string functions =
+      "SELECT count(*) FROM pragma_function_list WHERE name NOT GLOB "
+      "'crsql_*' AND name NOT GLOB 'tributary_*'";
   EXPECT_EQ(db_.Get(functions), plain.Get(functions));
-  const std::string modules = "SELECT count(*) FROM pragma_module_list WHERE name NOT GLOB "
-                              "'crsql_*' AND name NOT GLOB 'tributary_*' AND name NOT GLOB "
-                              "'pragma_*' AND name NOT GLOB 'json_*'";
+  const std::string modules =
+      "SELECT count(*) FROM pragma_module_list WHERE name NOT GLOB "
+      "'crsql_*' AND name NOT GLOB 'tributary_*' AND name NOT GLOB "
+      "'pragma_*' AND name NOT GLOB 'json_*'";
   EXPECT_EQ(db_.Get(modules), plain.Get(modules));
   EXPECT_EQ(plain.Get("SELECT count(*) FROM pragma_function_list WHERE name GLOB 'crsql_*'"), "0");
   EXPECT_EQ(db_.Get("SELECT name FROM sqlite_schema WHERE name NOT GLOB '*crsql_*' AND name NOT "
@@ -96,8 +111,10 @@ TEST_F(Functions, SyncBit) {
 }
 
 TEST_F(Functions, Config) {
-  EXPECT_EQ(db_.Error("SELECT crsql_config_get('x')"), "Unknown setting name");
-  EXPECT_EQ(db_.Error("SELECT crsql_config_set('x', 1)"), "Unknown setting name");
+  for (const char* sql : {"SELECT crsql_config_get('x')", "SELECT crsql_config_set('x', 1)",
+                          "SELECT crsql_config_get(NULL)", "SELECT crsql_config_set(NULL, 1)"}) {
+    EXPECT_TRUE(Contains(db_.Error(sql), "Unknown setting name")) << sql;
+  }
   EXPECT_EQ(db_.Get("SELECT crsql_config_get('merge-equal-values')"), "0");
   EXPECT_EQ(db_.Get("SELECT crsql_config_set('merge-equal-values', 1)"), "1");
   EXPECT_EQ(db_.Get("SELECT crsql_config_get('merge-equal-values')"), "1");
@@ -140,8 +157,8 @@ TEST_F(Functions, SetDbVersion) {
   EXPECT_EQ(db_.Error("SELECT crsql_set_db_version(" + Site(1) + ")"),
             "Wrong number of args provided to crsql_set_db_version. Provide the site id and db "
             "version.");
-  EXPECT_EQ(db_.Error("SELECT crsql_set_db_version(crsql_site_id(), 1)"),
-            "Unable to set the db version");
+  EXPECT_TRUE(Contains(db_.Error("SELECT crsql_set_db_version(crsql_site_id(), 1)"),
+                       "Unable to set the db version"));
   db_.Do("INSERT INTO foo VALUES(1, 2, 3)");
   EXPECT_EQ(db_.Get("SELECT crsql_set_db_version(crsql_site_id(), 1)"), "'OK'");
   EXPECT_EQ(db_.Get("SELECT db_version FROM crsql_db_versions WHERE site_id = crsql_site_id()"),
@@ -155,7 +172,8 @@ TEST_F(Functions, SetDbVersion) {
 }
 
 TEST_F(Functions, TheSettersRollBack) {
-  db_.Do("BEGIN; SELECT crsql_set_db_version(" + Site(1) + ", 5);"
+  db_.Do("BEGIN; SELECT crsql_set_db_version(" + Site(1) +
+         ", 5);"
          "SELECT crsql_config_set('merge-equal-values', 1); ROLLBACK");
   EXPECT_EQ(db_.Get("SELECT count(*) FROM crsql_db_versions WHERE site_id = " + Site(1)), "0");
   EXPECT_EQ(db_.Get("SELECT crsql_config_get('merge-equal-values')"), "0");
@@ -169,15 +187,32 @@ struct Packed {
 TEST_F(Functions, PackAndUnpack) {
   const std::string long_text(256, 'x');
   static constexpr Packed kPacked[] = {
-      {"", "00"}, {"NULL", "0105"}, {"0", "0101"}, {"1", "010901"}, {"127", "01097f"},
-      {"128", "010980"}, {"255", "0109ff"}, {"256", "01110100"}, {"65535", "0111ffff"},
-      {"65536", "0119010000"}, {"2147483647", "01217fffffff"}, {"2147483648", "012180000000"},
-      {"4294967296", "01290100000000"}, {"9223372036854775807", "01417fffffffffffffff"},
-      {"-1", "0141ffffffffffffffff"}, {"-128", "0141ffffffffffffff80"},
-      {"-9223372036854775808", "01418000000000000000"}, {"1.5", "01023ff8000000000000"},
-      {"1.0", "01023ff0000000000000"}, {"0.0", "01020000000000000000"},
-      {"-0.0", "01028000000000000000"}, {"9e999", "01027ff0000000000000"}, {"''", "0103"},
-      {"'a'", "010b0161"}, {"x''", "0104"}, {"x'00'", "010c0100"},
+      {"", "00"},
+      {"NULL", "0105"},
+      {"0", "0101"},
+      {"1", "010901"},
+      {"127", "01097f"},
+      {"128", "010980"},
+      {"255", "0109ff"},
+      {"256", "01110100"},
+      {"65535", "0111ffff"},
+      {"65536", "0119010000"},
+      {"2147483647", "01217fffffff"},
+      {"2147483648", "012180000000"},
+      {"4294967296", "01290100000000"},
+      {"9223372036854775807", "01417fffffffffffffff"},
+      {"-1", "0141ffffffffffffffff"},
+      {"-128", "0141ffffffffffffff80"},
+      {"-9223372036854775808", "01418000000000000000"},
+      {"1.5", "01023ff8000000000000"},
+      {"1.0", "01023ff0000000000000"},
+      {"0.0", "01020000000000000000"},
+      {"-0.0", "01028000000000000000"},
+      {"9e999", "01027ff0000000000000"},
+      {"''", "0103"},
+      {"'a'", "010b0161"},
+      {"x''", "0104"},
+      {"x'00'", "010c0100"},
       {"1, 'a', NULL, x'01', 2.0", "0509010b0161050c0101024000000000000000"},
       {"'a' || char(0)", "010b026100"}};
   for (const Packed& p : kPacked) {
@@ -187,9 +222,8 @@ TEST_F(Functions, PackAndUnpack) {
         << values;
     std::string want;
     if (!values.empty()) {
-      for (const Cell& cell : db_.Run("SELECT " + values).rows[0]) {
-        want += (want.empty() ? "" : "\n") + cell.ToSql();
-      }
+      const Outcome outcome = db_.Run("SELECT " + values);
+      for (const Cell& cell : outcome.rows[0]) want += (want.empty() ? "" : "\n") + cell.ToSql();
     }
     EXPECT_EQ(db_.Get("SELECT cell FROM crsql_unpack_columns(x'" + std::string(p.blob) + "')"),
               want);
@@ -206,11 +240,30 @@ TEST_F(Functions, UnpackRowsHaveNumbers) {
 }
 
 TEST_F(Functions, UnpackErrors) {
-  EXPECT_EQ(db_.Error("SELECT cell FROM crsql_unpack_columns"), "Zero args passed to filter");
-  for (const char* bad : {"x''", "x'01'", "x'02'", "x'0109'", "x'010b'", "x'010b05'", "x'010bff61'",
-                          "x'0100'", "x'0106'", "x'0107'", "x'0149'", "x'01f9'", "x'014b'",
-                          "x'0102'", "x'0102000000'", "x'0141ffff'", "x'010bffffffff'",
-                          "x'ff0901'", "x'0143ffffffffffffffff'", "NULL", "5", "'text'"}) {
+  EXPECT_TRUE(
+      Contains(db_.Error("SELECT cell FROM crsql_unpack_columns"), "Zero args passed to filter"));
+  for (const char* bad : {"x''",
+                          "x'01'",
+                          "x'02'",
+                          "x'0109'",
+                          "x'010b'",
+                          "x'010b05'",
+                          "x'010bff61'",
+                          "x'0100'",
+                          "x'0106'",
+                          "x'0107'",
+                          "x'0149'",
+                          "x'01f9'",
+                          "x'014b'",
+                          "x'0102'",
+                          "x'0102000000'",
+                          "x'0141ffff'",
+                          "x'010bffffffff'",
+                          "x'ff0901'",
+                          "x'0143ffffffffffffffff'",
+                          "NULL",
+                          "5",
+                          "'text'"}) {
     EXPECT_NE(db_.Error(std::string("SELECT cell FROM crsql_unpack_columns(") + bad + ")"), "")
         << bad;
   }
@@ -239,8 +292,10 @@ TEST_F(Functions, Digest) {
   std::set<std::string> seen = {db_.Get("SELECT crsql_digest()")};
   for (const char* sql :
        {"INSERT INTO foo VALUES(1, 2, 3)", "UPDATE foo SET b = 2.0", "UPDATE foo SET b = '2'",
-        "UPDATE foo SET b = 2", "INSERT INTO foo VALUES(2, NULL, NULL)", "DELETE FROM foo WHERE a = "
-        "1", "INSERT INTO foo VALUES(1, 2, 3)", "UPDATE foo SET a = 3 WHERE a = 2"}) {
+        "UPDATE foo SET b = 2", "INSERT INTO foo VALUES(2, NULL, NULL)",
+        "DELETE FROM foo WHERE a = "
+        "1",
+        "INSERT INTO foo VALUES(1, 2, 3)", "UPDATE foo SET a = 3 WHERE a = 2"}) {
     db_.Do(sql);
     EXPECT_TRUE(seen.insert(db_.Get("SELECT crsql_digest()")).second) << sql;
   }
@@ -261,11 +316,13 @@ TEST_F(Functions, CheckFindsWhatIsBroken) {
   db_.Do("INSERT INTO foo VALUES(1, 2, 3), (2, 3, 4); UPDATE foo SET b = 9");
   EXPECT_EQ(db_.Get("SELECT * FROM crsql_check()"), "");
   // The base row vanishes while nothing is captured.
-  db_.Do("SELECT crsql_internal_sync_bit(1); DELETE FROM foo WHERE a = 1;"
-         "INSERT INTO foo VALUES(7, 7, 7); SELECT crsql_internal_sync_bit(0)");
+  db_.Do(
+      "SELECT crsql_internal_sync_bit(1); DELETE FROM foo WHERE a = 1;"
+      "INSERT INTO foo VALUES(7, 7, 7); SELECT crsql_internal_sync_bit(0)");
   EXPECT_NE(db_.Get("SELECT problem FROM crsql_check() WHERE \"table\" = 'foo'"), "");
-  db_.Do("SELECT crsql_internal_sync_bit(1); INSERT INTO foo VALUES(1, 9, 3);"
-         "DELETE FROM foo WHERE a = 7; SELECT crsql_internal_sync_bit(0)");
+  db_.Do(
+      "SELECT crsql_internal_sync_bit(1); INSERT INTO foo VALUES(1, 9, 3);"
+      "DELETE FROM foo WHERE a = 7; SELECT crsql_internal_sync_bit(0)");
   EXPECT_EQ(db_.Get("SELECT * FROM crsql_check()"), "");
   db_.Do("DROP TRIGGER foo__crsql_utrig");
   EXPECT_NE(db_.Get("SELECT problem FROM crsql_check() WHERE \"table\" = 'foo'"), "");

@@ -58,18 +58,34 @@ TEST_F(LocalWrites, OnlyColumnsThatChangedAreRecorded) {
 
 // T11, and why SQL's IS cannot tell what changed.
 TEST_F(LocalWrites, ChangesOfIdentityAreChanges) {
-  static constexpr const char* kValues[] = {
-      "1",       "1.0",         "'1'",           "x'31'",    "NULL",      "0.0",
-      "-0.0",    "0",           "''",            "x''",      "'a'",       "x'61'",
-      "'a'||char(0)||'b'",      "'A'",           "9e999",    "-9e999",    "9223372036854775807",
-      "-9223372036854775808",   "9223372036854775807.0",     "CAST(x'ff' AS TEXT)"};
+  static constexpr const char* kValues[] = {"1",
+                                            "1.0",
+                                            "'1'",
+                                            "x'31'",
+                                            "NULL",
+                                            "0.0",
+                                            "-0.0",
+                                            "0",
+                                            "''",
+                                            "x''",
+                                            "'a'",
+                                            "x'61'",
+                                            "'a'||char(0)||'b'",
+                                            "'A'",
+                                            "9e999",
+                                            "-9e999",
+                                            "9223372036854775807",
+                                            "-9223372036854775808",
+                                            "9223372036854775807.0",
+                                            "CAST(x'ff' AS TEXT)"};
   db_.Do("INSERT INTO foo VALUES(1, 'first', 3)");
   int64_t version = 1;
   for (const char* value : kValues) {
     db_.Do("UPDATE foo SET b = " + std::string(value));
     version++;
     EXPECT_EQ(db_.Int("SELECT col_version FROM crsql_changes WHERE cid = 'b'"), version) << value;
-    EXPECT_EQ(db_.One("SELECT val FROM crsql_changes WHERE cid = 'b'"), db_.One("SELECT b FROM foo"))
+    EXPECT_EQ(db_.One("SELECT val FROM crsql_changes WHERE cid = 'b'"),
+              db_.One("SELECT b FROM foo"))
         << value;
     db_.Do("UPDATE foo SET b = " + std::string(value));
     EXPECT_EQ(db_.Int("SELECT col_version FROM crsql_changes WHERE cid = 'b'"), version)

@@ -52,7 +52,7 @@ const MergeStory kStories[] = {
       {"foo 010901 -1 NULL 1 11 S1 1 0", 0,
        "foo 010901 b 5 1 10 S1 1 0\nfoo 010901 -1 NULL 1 11 S1 1 0", "1|5|NULL"}}},
     {"VersionThenValue",
-     {{"foo 010901 b 0 2 10 S1 1 0", 1, "foo 010901 b 0 2 10 S1 1 0", "1|0|NULL"},
+     {{"foo 010901 b 0 2 9 S3 1 0", 1, "foo 010901 b 0 2 9 S3 1 0", "1|0|NULL"},
       {"foo 010901 b 1 2 10 S1 1 0", 1, "foo 010901 b 1 2 10 S1 1 0", "1|1|NULL"},
       {"foo 010901 b 999 1 11 S1 1 0", 0, "foo 010901 b 1 2 10 S1 1 0", "1|1|NULL"},
       {"foo 010901 b 0 2 12 S2 1 0", 0, "foo 010901 b 1 2 10 S1 1 0", "1|1|NULL"},
@@ -84,14 +84,14 @@ const MergeStory kStories[] = {
        "foo 010901 -1 NULL 3 11 S1 3 3\nfoo 010901 b 7 1 11 S1 3 4", "1|7|NULL"}}},
     {"ReviveALivingRow",
      {{"foo 010901 b 5 4 10 S1 1 0", 1, "foo 010901 b 5 4 10 S1 1 0", "1|5|NULL"},
-      {"foo 010901 c 6 4 10 S1 1 1", 1,
-       "foo 010901 b 5 4 10 S1 1 0\nfoo 010901 c 6 4 10 S1 1 1", "1|5|6"},
+      {"foo 010901 c 6 4 10 S1 1 1", 1, "foo 010901 b 5 4 10 S1 1 0\nfoo 010901 c 6 4 10 S1 1 1",
+       "1|5|6"},
       // A longer causal length: cells fall to col_version 0, values stay.
       {"foo 010901 -1 NULL 5 5 S2 5 0", 1, "foo 010901 -1 NULL 5 5 S2 5 0", "1|5|6"},
-      {"foo 010901 b 1 1 5 S2 5 1", 1,
-       "foo 010901 -1 NULL 5 5 S2 5 0\nfoo 010901 b 1 1 5 S2 5 1", "1|1|6"},
-      {"foo 010901 b 2 1 6 S1 7 1", 2,
-       "foo 010901 -1 NULL 7 6 S1 7 1\nfoo 010901 b 2 1 6 S1 7 1", "1|2|6"}}},
+      {"foo 010901 b 1 1 5 S2 5 1", 1, "foo 010901 -1 NULL 5 5 S2 5 0\nfoo 010901 b 1 1 5 S2 5 1",
+       "1|1|6"},
+      {"foo 010901 b 2 1 6 S1 7 1", 2, "foo 010901 -1 NULL 7 6 S1 7 1\nfoo 010901 b 2 1 6 S1 7 1",
+       "1|2|6"}}},
     {"FirstSeenInALaterLife",
      {{"foo 010901 b 5 1 10 S1 3 1", 2,
        "foo 010901 -1 NULL 3 10 S1 3 1\nfoo 010901 b 5 1 10 S1 3 1", "1|5|NULL"},
@@ -102,8 +102,12 @@ const MergeStory kStories[] = {
       {"foo 010901 b 5 1 1 S1 1 0", 0, "foo 010901 -1 NULL 2 2 S1 2 0", ""}}},
     {"FirstSeenAsSentinel",
      {{"foo 010901 -1 NULL 1 2 S1 1 0", 1, "foo 010901 -1 NULL 1 2 S1 1 0", "1|NULL|NULL"},
-      {"foo 010901 c 4 1 2 S1 1 1", 1,
-       "foo 010901 -1 NULL 1 2 S1 1 0\nfoo 010901 c 4 1 2 S1 1 1", "1|NULL|4"}}},
+      {"foo 010901 c 4 1 2 S1 1 1", 1, "foo 010901 -1 NULL 1 2 S1 1 0\nfoo 010901 c 4 1 2 S1 1 1",
+       "1|NULL|4"}}},
+    // A liar: one stamp, two values. Still one row per cell.
+    {"OneStampForTwoValues",
+     {{"foo 010901 b 0 2 10 S1 1 0", 1, "foo 010901 b 0 2 10 S1 1 0", "1|0|NULL"},
+      {"foo 010901 b 1 2 10 S1 1 0", 1, "foo 010901 b 1 2 10 S1 1 0", "1|1|NULL"}}},
     {"ClocksOfNothing",
      {{"foo 010901 b 5 0 1 S1 0 0", 0, "", ""}, {"foo 010901 -1 NULL 0 1 S1 0 0", 0, "", ""}}},
 };
@@ -255,8 +259,10 @@ TEST_F(Merging, MixedWithLocalWrites) {
 }
 
 TEST_F(Merging, Ts) {
-  db_.Do("INSERT INTO crsql_changes(\"table\", pk, cid, val, col_version, db_version, site_id, cl, "
-         "seq, ts) VALUES('foo', x'010901', 'b', 1, 1, 1, " + Site(1) + ", 1, 0, '1234')");
+  db_.Do(
+      "INSERT INTO crsql_changes(\"table\", pk, cid, val, col_version, db_version, site_id, cl, "
+      "seq, ts) VALUES('foo', x'010901', 'b', 1, 1, 1, " +
+      Site(1) + ", 1, 0, '1234')");
   EXPECT_EQ(db_.Get("SELECT * FROM crsql_changes").find("1234"), std::string::npos) << "hidden";
   EXPECT_EQ(db_.Get("SELECT count(*) FROM pragma_table_info('crsql_changes')"), "9");
   EXPECT_TRUE(db_.Run("SELECT ts FROM crsql_changes").ok());

@@ -77,7 +77,8 @@ const Accepted kAccepted[] = {
      "INSERT INTO t VALUES(1, 'x', 2, 'v'), (1, 'x', 3, 'w'); UPDATE t SET b = 'y' WHERE c = 3"},
     {"WithoutRowid", "t", "CREATE TABLE t(a, b, v, PRIMARY KEY(b, a)) WITHOUT ROWID",
      "INSERT INTO t VALUES(1, 'x', 2); UPDATE t SET v = 3, a = 9"},
-    {"Strict", "t", "CREATE TABLE t(k INTEGER PRIMARY KEY, i INT, r REAL, x TEXT, b BLOB, a ANY) "
+    {"Strict", "t",
+     "CREATE TABLE t(k INTEGER PRIMARY KEY, i INT, r REAL, x TEXT, b BLOB, a ANY) "
      "STRICT",
      "INSERT INTO t VALUES(1, 1, 1, 'x', x'00', '1'), (2, 1, 1.5, NULL, NULL, 1.0)"},
     {"GeneratedColumns", "t",
@@ -136,10 +137,10 @@ const Accepted kAccepted[] = {
      "INSERT INTO n2345678901234567890123456789012345678901234567890123456789012345678901234567890"
      " VALUES(1, 2)"},
     {"ColumnsNamedLikeOurs", "t",
-     "CREATE TABLE t(pk PRIMARY KEY, \"table\", cid, val, \"-1\", db_version, site_id, cl, seq, "
+     "CREATE TABLE t(pk PRIMARY KEY, \"table\", cid, val, \"-2\", db_version, site_id, cl, seq, "
      "key, rowid, \"new\", \"old\")",
-     "INSERT INTO t(pk, \"table\", cid, \"-1\", rowid) VALUES('a', 1, 2, 3, 'r');"
-     "UPDATE t SET rowid = 's', \"new\" = 1, \"old\" = 2, \"-1\" = 4"},
+     "INSERT INTO t(pk, \"table\", cid, \"-2\", rowid) VALUES('a', 1, 2, 3, 'r');"
+     "UPDATE t SET rowid = 's', \"new\" = 1, \"old\" = 2, \"-2\" = 4"},
     {"MixedCase", "TaBle", "CREATE TABLE \"TaBle\"(Key INTEGER PRIMARY KEY, VALUE)",
      "INSERT INTO \"tabLE\" VALUES(1, 2); UPDATE \"TABLE\" SET value = 3"},
 };
@@ -154,14 +155,15 @@ TEST(Schema, TheAutoincrementWarning) {
   EXPECT_TRUE(Contains(result, "'OK")) << "it is accepted";
   EXPECT_TRUE(Contains(result, "AUTOINCREMENT"));
   EXPECT_TRUE(Contains(result, "crsql_uuid7")) << "and says what to do";
-  db.Do("CREATE TABLE u(k INTEGER PRIMARY KEY, autoincrement)");
+  db.Do("CREATE TABLE u(k INTEGER PRIMARY KEY, \"autoincrement\")");
   EXPECT_EQ(db.Get("SELECT crsql_as_crr('u')"), "'OK'");
 }
 
 TEST(Schema, TheNameIsTheTablesOwn) {
   Db db;
-  db.Do("CREATE TABLE MyTable(K INTEGER PRIMARY KEY, V); SELECT crsql_as_crr('mytable');"
-        "INSERT INTO MYTABLE(k, v) VALUES(1, 2); UPDATE mytable SET v = 3");
+  db.Do(
+      "CREATE TABLE MyTable(K INTEGER PRIMARY KEY, V); SELECT crsql_as_crr('mytable');"
+      "INSERT INTO MYTABLE(k, v) VALUES(1, 2); UPDATE mytable SET v = 3");
   EXPECT_EQ(ChangesText(db), "MyTable 010901 V 3 2 2 me 1 0");
 }
 
@@ -241,6 +243,8 @@ const Refused kRefused[] = {
     {"View", "t", "CREATE VIEW t AS SELECT 1 AS a", "view"},
     {"VirtualTable", "t", "CREATE VIRTUAL TABLE t USING rtree(a, b, c)", "virtual"},
     {"ShadowTable", "t_node", "CREATE VIRTUAL TABLE t USING rtree(a, b, c)", ""},
+    // In a change this name means the row as a whole.
+    {"AColumnNamedLikeTheSentinel", "t", "CREATE TABLE t(a PRIMARY KEY, \"-1\")", "-1"},
     {"Missing", "nosuch", "", ""},
     {"Internal", "sqlite_schema", "", ""},
     {"Sequence", "sqlite_sequence", "CREATE TABLE t(a INTEGER PRIMARY KEY AUTOINCREMENT)", ""},
@@ -265,8 +269,9 @@ TEST(Schema, AttachedTablesAreRefused) {
 
 TEST(Schema, ANullInTheKeyIsRefusedLater) {
   Db db;
-  db.Do("CREATE TABLE t(a TEXT, b TEXT, v, PRIMARY KEY(a, b)); SELECT crsql_as_crr('t');"
-        "INSERT INTO t VALUES('a', 'b', 1)");
+  db.Do(
+      "CREATE TABLE t(a TEXT, b TEXT, v, PRIMARY KEY(a, b)); SELECT crsql_as_crr('t');"
+      "INSERT INTO t VALUES('a', 'b', 1)");
   EXPECT_TRUE(Contains(db.Error("INSERT INTO t VALUES('a', NULL, 1)"), "NULL"));
   EXPECT_TRUE(Contains(db.Error("UPDATE t SET b = NULL"), "t"));
   EXPECT_EQ(db.Get("SELECT * FROM t"), "'a'|'b'|1");
@@ -288,8 +293,9 @@ TEST(Schema, AnIntegralRealInAnUntypedKeyIsRefused) {
 TEST(Schema, AsTable) {
   Db db;
   db.Do(kFoo);
-  db.Do("INSERT INTO foo VALUES(1, 2, 3); CREATE TABLE t(k PRIMARY KEY, v); SELECT "
-        "crsql_as_crr('t'); INSERT INTO t VALUES(1, 1); REPLACE INTO t VALUES(1, 1)");
+  db.Do(
+      "INSERT INTO foo VALUES(1, 2, 3); CREATE TABLE t(k PRIMARY KEY, v); SELECT "
+      "crsql_as_crr('t'); INSERT INTO t VALUES(1, 1); REPLACE INTO t VALUES(1, 1)");
   EXPECT_EQ(db.Get("SELECT crsql_as_table('t')"), "NULL");
   EXPECT_EQ(db.Get("SELECT count(*) FROM sqlite_schema WHERE name GLOB 't__crsql*'"), "0");
   EXPECT_EQ(db.Get("SELECT * FROM t"), "1|1");
@@ -321,8 +327,9 @@ TEST(Schema, AsCrrInsideATransaction) {
   db.Do("INSERT INTO t VALUES(2, 2); ROLLBACK");
   EXPECT_EQ(db.Get("SELECT count(*) FROM sqlite_schema WHERE name GLOB 't__crsql*'"), "0");
   EXPECT_EQ(db.Get("SELECT * FROM crsql_changes"), "");
-  db.Do("INSERT INTO t VALUES(3, 3); BEGIN; SELECT crsql_as_crr('t'); UPDATE t SET v = 9 WHERE k = "
-        "1; COMMIT");
+  db.Do(
+      "INSERT INTO t VALUES(3, 3); BEGIN; SELECT crsql_as_crr('t'); UPDATE t SET v = 9 WHERE k = "
+      "1; COMMIT");
   EXPECT_EQ(db.Get("SELECT hex(pk), val, col_version FROM crsql_changes ORDER BY pk"),
             "'010901'|9|2\n'010903'|3|1");
   EXPECT_EQ(db.Get("SELECT * FROM crsql_check()"), "");

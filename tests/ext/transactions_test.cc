@@ -30,15 +30,17 @@ TEST_F(Transactions, RollbackToGivesSeqsBack) {
 TEST_F(Transactions, ASavepointIsATransaction) {
   db_.Do("SAVEPOINT s; INSERT INTO foo VALUES(1, 2, 3); RELEASE s");
   db_.Do("SAVEPOINT s; UPDATE foo SET b = 3; ROLLBACK TO s; RELEASE s");
-  db_.Do("SAVEPOINT s; UPDATE foo SET c = 4; SAVEPOINT t; UPDATE foo SET c = 5; ROLLBACK TO t;"
-         "RELEASE s");
+  db_.Do(
+      "SAVEPOINT s; UPDATE foo SET c = 4; SAVEPOINT t; UPDATE foo SET c = 5; ROLLBACK TO t;"
+      "RELEASE s");
   EXPECT_EQ(Changes(), "foo 010901 b 2 1 1 me 1 0\nfoo 010901 c 4 2 2 me 1 0");
 }
 
 TEST_F(Transactions, NestedSavepoints) {
-  db_.Do("BEGIN; INSERT INTO foo VALUES(1, 0, 0); SAVEPOINT a; UPDATE foo SET b = 1;"
-         "SAVEPOINT b; UPDATE foo SET b = 2; SAVEPOINT c; DELETE FROM foo; RELEASE c;"
-         "ROLLBACK TO b; UPDATE foo SET c = 1; RELEASE a; COMMIT");
+  db_.Do(
+      "BEGIN; INSERT INTO foo VALUES(1, 0, 0); SAVEPOINT a; UPDATE foo SET b = 1;"
+      "SAVEPOINT b; UPDATE foo SET b = 2; SAVEPOINT c; DELETE FROM foo; RELEASE c;"
+      "ROLLBACK TO b; UPDATE foo SET c = 1; RELEASE a; COMMIT");
   EXPECT_EQ(Foo(), "1|1|1");
   EXPECT_EQ(Changes(), "foo 010901 b 1 2 1 me 1 2\nfoo 010901 c 1 2 1 me 1 3");
 }
@@ -66,15 +68,41 @@ TEST_F(Transactions, FlushedInsideNestedSavepoints) {
   EXPECT_EQ(Changes(), "foo 010901 b 0 1 1 me 1 0\nfoo 010901 c 0 1 1 me 1 1");
 }
 
+// The first write joins the transaction when a savepoint is open already; a later savepoint must
+// not be taken for that one.
+TEST_F(Transactions, ASavepointOlderThanTheFirstWrite) {
+  db_.Do("INSERT INTO foo VALUES(1, 2, 3)");
+  const std::string before = Changes();
+  for (const char* begin :
+       {"SAVEPOINT o", "BEGIN; SAVEPOINT o", "BEGIN; SAVEPOINT x; SAVEPOINT o"}) {
+    for (const char* write :
+         {"DELETE FROM foo", "UPDATE foo SET b = 9", "REPLACE INTO foo VALUES(1, 7, 7)",
+          "INSERT INTO foo VALUES(2, 2, 3)", "UPDATE foo SET a = 5"}) {
+      for (const char* more : {"SELECT 1", "SAVEPOINT s", "SAVEPOINT s; SAVEPOINT t; RELEASE t",
+                               "SAVEPOINT s; INSERT INTO foo VALUES(3, 3, 3)"}) {
+        const std::string sql = std::string(begin) + ";" + write + ";" + more + "; ROLLBACK TO o";
+        db_.Do(sql);
+        EXPECT_EQ(db_.Int("SELECT crsql_get_seq()"), 0) << sql;
+        db_.Do("COMMIT");
+        EXPECT_EQ(Changes(), before) << sql;
+        EXPECT_EQ(db_.Get("SELECT * FROM crsql_check()"), "") << sql;
+      }
+    }
+  }
+  EXPECT_EQ(db_.Int("SELECT crsql_db_version()"), 1);
+}
+
 // More than the list of operations holds in memory, so it is flushed on the way.
 TEST_F(Transactions, AGiantTransaction) {
-  db_.Do("BEGIN; INSERT INTO foo VALUES(0, 0, 0); SAVEPOINT s;"
-         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)"
-         "INSERT INTO foo SELECT i, hex(randomblob(8)), i FROM n");
+  db_.Do(
+      "BEGIN; INSERT INTO foo VALUES(0, 0, 0); SAVEPOINT s;"
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)"
+      "INSERT INTO foo SELECT i, hex(randomblob(8)), i FROM n");
   db_.Do("UPDATE foo SET c = -c WHERE a % 2; ROLLBACK TO s");
   EXPECT_EQ(Changes(), "foo 0101 b 0 1 1 me 1 0\nfoo 0101 c 0 1 1 me 1 1");
-  db_.Do("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)"
-         "INSERT INTO foo SELECT i, hex(randomblob(8)), i FROM n; COMMIT");
+  db_.Do(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)"
+      "INSERT INTO foo SELECT i, hex(randomblob(8)), i FROM n; COMMIT");
   EXPECT_EQ(db_.Int("SELECT count(*) FROM crsql_changes"), 2 * 60001);
   EXPECT_EQ(db_.Int("SELECT max(seq) FROM crsql_changes"), 2 * 60001 - 1);
   EXPECT_EQ(db_.Int("SELECT count(DISTINCT seq) FROM crsql_changes"), 2 * 60001);
@@ -84,8 +112,9 @@ TEST_F(Transactions, AGiantTransaction) {
 TEST_F(Transactions, AGiantTransactionRolledBack) {
   db_.Do("INSERT INTO foo VALUES(0, 0, 0)");
   const std::string digest = db_.Get("SELECT crsql_digest()");
-  db_.Do("BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)"
-         "INSERT INTO foo SELECT i, hex(randomblob(8)), i FROM n; UPDATE foo SET b = 1; ROLLBACK");
+  db_.Do(
+      "BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)"
+      "INSERT INTO foo SELECT i, hex(randomblob(8)), i FROM n; UPDATE foo SET b = 1; ROLLBACK");
   EXPECT_EQ(Changes(), "foo 0101 b 0 1 1 me 1 0\nfoo 0101 c 0 1 1 me 1 1");
   EXPECT_EQ(db_.Get("SELECT crsql_digest()"), digest);
   db_.Do("UPDATE foo SET b = 1");
@@ -105,8 +134,9 @@ class Clauses : public ::testing::TestWithParam<Clause> {};
 TEST_P(Clauses, AFailingStatement) {
   const Clause& p = GetParam();
   Db db;
-  db.Do("CREATE TABLE t(a INTEGER PRIMARY KEY NOT NULL, b CHECK(b < 10)); SELECT crsql_as_crr('t');"
-        "BEGIN; INSERT INTO t VALUES(1, 1)");
+  db.Do(
+      "CREATE TABLE t(a INTEGER PRIMARY KEY NOT NULL, b CHECK(b < 10)); SELECT crsql_as_crr('t');"
+      "BEGIN; INSERT INTO t VALUES(1, 1)");
   const std::string error = db.Error(std::string("INSERT OR ") + p.clause +
                                      " INTO t VALUES(2, 2), (3, 3), (4, 44), (5, 5)");
   EXPECT_EQ(error, std::string(p.clause) == "IGNORE" ? "" : "CHECK constraint failed: b < 10");
@@ -146,9 +176,10 @@ TEST_F(Transactions, AFailingStatementInAutocommit) {
 
 // A COMMIT that fails because of a deferred foreign key can be repeated.
 TEST_F(Transactions, AFailedCommit) {
-  db_.Do("PRAGMA foreign_keys = 1; CREATE TABLE p(k INTEGER PRIMARY KEY);"
-         "CREATE TABLE c(k INTEGER PRIMARY KEY, p REFERENCES p DEFERRABLE INITIALLY DEFERRED);"
-         "SELECT crsql_as_crr('p'); SELECT crsql_as_crr('c')");
+  db_.Do(
+      "PRAGMA foreign_keys = 1; CREATE TABLE p(k INTEGER PRIMARY KEY);"
+      "CREATE TABLE c(k INTEGER PRIMARY KEY, p REFERENCES p DEFERRABLE INITIALLY DEFERRED);"
+      "SELECT crsql_as_crr('p'); SELECT crsql_as_crr('c')");
   db_.Do("BEGIN; INSERT INTO c VALUES(1, 7)");
   EXPECT_EQ(db_.Error("COMMIT"), "FOREIGN KEY constraint failed");
   EXPECT_FALSE(db_.autocommit());
@@ -179,8 +210,9 @@ TEST_F(Transactions, ABusyCommit) {
 
 // T1: notes about a living key that no AFTER trigger settled must not leak into the next insert.
 TEST_F(Transactions, DroppedReplaceNotes) {
-  db_.Do("CREATE TABLE t(a INTEGER PRIMARY KEY, b CHECK(b < 10)); SELECT crsql_as_crr('t');"
-         "INSERT INTO t VALUES(1, 1); REPLACE INTO t VALUES(1, 2)");
+  db_.Do(
+      "CREATE TABLE t(a INTEGER PRIMARY KEY, b CHECK(b < 10)); SELECT crsql_as_crr('t');"
+      "INSERT INTO t VALUES(1, 1); REPLACE INTO t VALUES(1, 2)");
   const std::string before = ChangesText(db_, "\"table\" = 't'");
   EXPECT_NE(db_.Error("REPLACE INTO t VALUES(1, 11)"), "");
   db_.Do("INSERT OR IGNORE INTO t VALUES(1, 3)");
@@ -194,34 +226,39 @@ TEST_F(Transactions, DroppedReplaceNotes) {
 
 TEST_F(Transactions, ReplaceAfterDeleteInOneTransaction) {
   db_.Do("INSERT INTO foo VALUES(1, 2, 3); REPLACE INTO foo VALUES(1, 3, 3)");
-  db_.Do("BEGIN; DELETE FROM foo; REPLACE INTO foo VALUES(1, 4, 4); REPLACE INTO foo VALUES(1, 5, "
-         "5); COMMIT");
+  db_.Do(
+      "BEGIN; DELETE FROM foo; REPLACE INTO foo VALUES(1, 4, 4); REPLACE INTO foo VALUES(1, 5, "
+      "5); COMMIT");
   EXPECT_EQ(Changes(),
             "foo 010901 -1 NULL 5 3 me 5 4\nfoo 010901 b 5 2 3 me 5 5\nfoo 010901 c 5 2 3 me 5 6");
 }
 
 // The same through the ways of writing REPLACE that name it elsewhere than in the statement.
 TEST_F(Transactions, ReplaceDeclaredByTheTable) {
-  db_.Do("CREATE TABLE r(a TEXT PRIMARY KEY ON CONFLICT REPLACE, b) WITHOUT ROWID;"
-         "SELECT crsql_as_crr('r'); INSERT INTO r VALUES('x', 1); INSERT INTO r VALUES('x', 2);"
-         "INSERT INTO r VALUES('y', 1); UPDATE r SET a = 'y' WHERE a = 'x'");
+  db_.Do(
+      "CREATE TABLE r(a TEXT PRIMARY KEY ON CONFLICT REPLACE, b) WITHOUT ROWID;"
+      "SELECT crsql_as_crr('r'); INSERT INTO r VALUES('x', 1); INSERT INTO r VALUES('x', 2);"
+      "INSERT INTO r VALUES('y', 1); UPDATE r SET a = 'y' WHERE a = 'x'");
   EXPECT_EQ(db_.Get("SELECT * FROM r"), "'y'|2");
-  EXPECT_EQ(ChangesText(db_),
-            "r 010b0178 -1 NULL 2 4 me 2 0\nr 010b0179 -1 NULL 3 4 me 3 1\nr 010b0179 b 2 3 4 me 3 2");
+  EXPECT_EQ(
+      ChangesText(db_),
+      "r 010b0178 -1 NULL 2 4 me 2 0\nr 010b0179 -1 NULL 3 4 me 3 1\nr 010b0179 b 2 3 4 me 3 2");
 }
 
 TEST_F(Transactions, ReplaceInsideAUserTrigger) {
-  db_.Do("CREATE TABLE log(x); CREATE TRIGGER u AFTER INSERT ON log BEGIN"
-         " INSERT OR REPLACE INTO foo VALUES(1, NEW.x, 0); END;"
-         "INSERT INTO log VALUES('a'); INSERT INTO log VALUES('b')");
+  db_.Do(
+      "CREATE TABLE log(x); CREATE TRIGGER u AFTER INSERT ON log BEGIN"
+      " INSERT OR REPLACE INTO foo VALUES(1, NEW.x, 0); END;"
+      "INSERT INTO log VALUES('a'); INSERT INTO log VALUES('b')");
   EXPECT_EQ(Changes(), "foo 010901 b 'b' 2 2 me 1 1\nfoo 010901 c 0 2 2 me 1 2");
 }
 
 // Section 19: a rowid that is not the key lets REPLACE delete *another* row.
 TEST_F(Transactions, ReplaceThatHitsAnotherRow) {
-  db_.Do("CREATE TABLE t(k TEXT PRIMARY KEY NOT NULL, v); SELECT crsql_as_crr('t');"
-         "INSERT INTO t(rowid, k, v) VALUES(1, 'a', 1), (2, 'b', 2);"
-         "INSERT OR REPLACE INTO t(rowid, k, v) VALUES(2, 'c', 3)");
+  db_.Do(
+      "CREATE TABLE t(k TEXT PRIMARY KEY NOT NULL, v); SELECT crsql_as_crr('t');"
+      "INSERT INTO t(rowid, k, v) VALUES(1, 'a', 1), (2, 'b', 2);"
+      "INSERT OR REPLACE INTO t(rowid, k, v) VALUES(2, 'c', 3)");
   EXPECT_EQ(db_.Get("SELECT k FROM t ORDER BY k"), "'a'\n'c'");
   Db peer;
   peer.Do("CREATE TABLE t(k TEXT PRIMARY KEY NOT NULL, v); SELECT crsql_as_crr('t')");

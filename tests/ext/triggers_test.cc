@@ -33,9 +33,10 @@ TEST_P(TriggerOrder, ATriggerThatChangesTheSameRow) {
          "CREATE TRIGGER u2 AFTER UPDATE OF b ON foo WHEN crsql_internal_sync_bit() = 0 BEGIN"
          " UPDATE foo SET c = c || '+' WHERE a = NEW.a; END");
   }
-  a.Do("INSERT INTO foo VALUES(1, 0, 0), (2, 0, 0); UPDATE foo SET b = 1; REPLACE INTO foo "
-       "VALUES(2, 5, 5); BEGIN; DELETE FROM foo WHERE a = 1; INSERT INTO foo VALUES(1, 7, 7);"
-       "UPDATE foo SET b = 8; COMMIT");
+  a.Do(
+      "INSERT INTO foo VALUES(1, 0, 0), (2, 0, 0); UPDATE foo SET b = 1; REPLACE INTO foo "
+      "VALUES(2, 5, 5); BEGIN; DELETE FROM foo WHERE a = 1; INSERT INTO foo VALUES(1, 7, 7);"
+      "UPDATE foo SET b = 8; COMMIT");
   EXPECT_EQ(a.Get("SELECT * FROM foo"), "1|8|'inserted+'\n2|8|'inserted+'");
   EXPECT_EQ(a.Get("SELECT count(*) FROM (SELECT db_version, seq FROM crsql_changes GROUP BY 1, 2)"),
             a.Get("SELECT count(*) FROM crsql_changes"))
@@ -57,8 +58,9 @@ TEST_P(TriggerOrder, ATriggerThatDeletesOrMovesTheSameRow) {
          "CREATE TRIGGER u2 AFTER UPDATE OF b ON foo WHEN NEW.b = 'move' AND "
          "crsql_internal_sync_bit() = 0 BEGIN UPDATE foo SET a = a + 100 WHERE a = NEW.a; END");
   }
-  a.Do("INSERT INTO foo VALUES(1, 'gone', 0), (2, 'stay', 0); UPDATE foo SET b = 'move', c = 1;"
-       "BEGIN; INSERT INTO foo VALUES(3, 'x', 0); UPDATE foo SET b = 'move' WHERE a = 3; COMMIT");
+  a.Do(
+      "INSERT INTO foo VALUES(1, 'gone', 0), (2, 'stay', 0); UPDATE foo SET b = 'move', c = 1;"
+      "BEGIN; INSERT INTO foo VALUES(3, 'x', 0); UPDATE foo SET b = 'move' WHERE a = 3; COMMIT");
   EXPECT_EQ(a.Get("SELECT * FROM foo"), "102|'move'|1\n103|'move'|0");
   EXPECT_EQ(ApplyChanges(b, ReadChanges(a)), "");
   ExpectEqual(a, b, {"foo"});
@@ -77,8 +79,9 @@ TEST_P(TriggerOrder, ATriggerThatWritesAnotherReplicatedTable) {
          "CREATE TRIGGER u2 AFTER DELETE ON foo WHEN crsql_internal_sync_bit() = 0 BEGIN"
          " INSERT OR REPLACE INTO audit VALUES('row' || OLD.a, 'deleted', -1); END");
   }
-  a.Do("INSERT INTO foo VALUES(1, 0, 0), (2, 0, 0); UPDATE foo SET b = 5; UPDATE foo SET b = 6;"
-       "DELETE FROM foo WHERE a = 2");
+  a.Do(
+      "INSERT INTO foo VALUES(1, 0, 0), (2, 0, 0); UPDATE foo SET b = 5; UPDATE foo SET b = 6;"
+      "DELETE FROM foo WHERE a = 2");
   EXPECT_EQ(a.Get("SELECT * FROM audit"), "'row1'|6|2\n'row2'|'deleted'|-1");
   EXPECT_EQ(ApplyChanges(b, ReadChanges(a)), "");
   ExpectEqual(a, b, {"foo", "audit"});
@@ -115,36 +118,47 @@ INSTANTIATE_TEST_SUITE_P(All, TriggerOrder, ::testing::Bool(), [](const auto& te
 });
 
 TEST_F(UserTriggers, RecursiveTriggers) {
-  db_.Do("PRAGMA recursive_triggers = 1; CREATE TRIGGER r AFTER UPDATE OF b ON foo WHEN NEW.b < 5 "
-         "AND crsql_internal_sync_bit() = 0 BEGIN UPDATE foo SET b = b + 1 WHERE a = NEW.a; END;"
-         "INSERT INTO foo VALUES(1, 9, 0); UPDATE foo SET b = 0");
+  db_.Do(
+      "PRAGMA recursive_triggers = 1; CREATE TRIGGER r AFTER UPDATE OF b ON foo WHEN NEW.b < 5 "
+      "AND crsql_internal_sync_bit() = 0 BEGIN UPDATE foo SET b = b + 1 WHERE a = NEW.a; END;"
+      "INSERT INTO foo VALUES(1, 9, 0); UPDATE foo SET b = 0");
   EXPECT_EQ(Changes(), "foo 010901 c 0 1 1 me 1 1\nfoo 010901 b 5 7 2 me 1 5");
 }
 
-TEST_F(UserTriggers, RaiseIgnoreAndFail) {
-  db_.Do("CREATE TRIGGER i BEFORE INSERT ON foo WHEN NEW.b = 'ignore' BEGIN SELECT RAISE(IGNORE); "
-         "END; CREATE TRIGGER f AFTER INSERT ON foo WHEN NEW.b = 'fail' BEGIN SELECT RAISE(FAIL, "
-         "'failed'); END; CREATE TRIGGER r AFTER INSERT ON foo WHEN NEW.b = 'rollback' BEGIN SELECT "
-         "RAISE(ROLLBACK, 'rolled back'); END");
+TEST_F(UserTriggers, RaiseIgnoreAndRollback) {
+  db_.Do(
+      "CREATE TRIGGER i BEFORE INSERT ON foo WHEN NEW.b = 'ignore' BEGIN SELECT RAISE(IGNORE); "
+      "END; CREATE TRIGGER r AFTER INSERT ON foo WHEN NEW.b = 'rollback' BEGIN SELECT "
+      "RAISE(ROLLBACK, 'rolled back'); END");
   db_.Do("INSERT INTO foo VALUES(1, 'ignore', 0), (2, 'x', 0)");
-  EXPECT_EQ(db_.Error("INSERT INTO foo VALUES(3, 'y', 0), (4, 'fail', 0)"), "failed");
-  EXPECT_EQ(Foo(), "2|'x'|0\n3|'y'|0\n4|'fail'|0");
   db_.Do("BEGIN; INSERT INTO foo VALUES(5, 'lost', 0)");
   EXPECT_EQ(db_.Error("INSERT INTO foo VALUES(6, 'rollback', 0)"), "rolled back");
   EXPECT_TRUE(db_.autocommit());
+  EXPECT_EQ(db_.Get("SELECT hex(pk), db_version FROM crsql_changes WHERE cid = 'b'"), "'010902'|1");
+  db_.Do("INSERT INTO foo VALUES(7, 'z', 0)");
+  EXPECT_EQ(db_.Int("SELECT crsql_db_version()"), 2);
+}
+
+// RAISE(FAIL) keeps the row but ends the statement before triggers that come later.
+TEST_F(UserTriggers, RaiseFail) {
+  db_.Do(
+      "CREATE TRIGGER f AFTER INSERT ON foo WHEN NEW.b = 'fail' BEGIN SELECT RAISE(FAIL, "
+      "'failed'); END; INSERT INTO foo VALUES(2, 'x', 0)");
+  EXPECT_EQ(db_.Error("INSERT INTO foo VALUES(3, 'y', 0), (4, 'fail', 0)"), "failed");
+  EXPECT_EQ(Foo(), "2|'x'|0\n3|'y'|0\n4|'fail'|0");
   EXPECT_EQ(db_.Get("SELECT hex(pk), db_version FROM crsql_changes WHERE cid = 'b'"),
             "'010902'|1\n'010903'|2\n'010904'|2");
-  db_.Do("INSERT INTO foo VALUES(7, 'z', 0)");
-  EXPECT_EQ(db_.Int("SELECT crsql_db_version()"), 3);
 }
 
 TEST_F(UserTriggers, InsteadOfTriggersOnViews) {
-  db_.Do("CREATE VIEW v AS SELECT a, b FROM foo; CREATE TRIGGER vi INSTEAD OF INSERT ON v BEGIN "
-         "INSERT INTO foo VALUES(NEW.a, NEW.b, 'via view'); END; INSERT INTO v VALUES(1, 2)");
+  db_.Do(
+      "CREATE VIEW v AS SELECT a, b FROM foo; CREATE TRIGGER vi INSTEAD OF INSERT ON v BEGIN "
+      "INSERT INTO foo VALUES(NEW.a, NEW.b, 'via view'); END; INSERT INTO v VALUES(1, 2)");
   EXPECT_EQ(Changes(), "foo 010901 b 2 1 1 me 1 0\nfoo 010901 c 'via view' 1 1 me 1 1");
 }
 
-// --- foreign keys ---------------------------------------------------------------------------------
+// --- foreign keys
+// ---------------------------------------------------------------------------------
 
 constexpr char kFamily[] =
     "PRAGMA foreign_keys = 1;"
@@ -165,9 +179,10 @@ class ForeignKeys : public ::testing::Test {
  protected:
   ForeignKeys() {
     for (Db* db : {&a_, &b_}) db->Do(kFamily);
-    a_.Do("INSERT INTO p VALUES(0, 'zero'), (1, 'one'), (2, 'two'), (3, 'three');"
-          "INSERT INTO cascading VALUES(1, 1), (2, 2); INSERT INTO nulling VALUES(1, 1), (2, 2);"
-          "INSERT INTO defaulting VALUES(1, 1); INSERT INTO plain VALUES(1, 3)");
+    a_.Do(
+        "INSERT INTO p VALUES(0, 'zero'), (1, 'one'), (2, 'two'), (3, 'three');"
+        "INSERT INTO cascading VALUES(1, 1), (2, 2); INSERT INTO nulling VALUES(1, 1), (2, 2);"
+        "INSERT INTO defaulting VALUES(1, 1); INSERT INTO plain VALUES(1, 3)");
     SyncAll({&a_, &b_});
   }
   Db a_, b_;
@@ -203,8 +218,7 @@ TEST_F(ForeignKeys, ADanglingReferenceFailsTheMergeAsAWhole) {
   const std::string digest = b_.Get("SELECT crsql_digest()");
   const std::string rows = TableText(b_, "plain");
   // In autocommit, in one statement.
-  const std::string error =
-      MergeText(b_, "plain 010905 p 99 1 9 S1 1 0");
+  const std::string error = MergeText(b_, "plain 010905 p 99 1 9 S1 1 0");
   EXPECT_TRUE(Contains(error, "plain")) << "the child";
   EXPECT_TRUE(Contains(error, "'p'") || Contains(error, "\"p\"") || Contains(error, " p"))
       << "the parent: " << error;

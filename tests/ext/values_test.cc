@@ -84,8 +84,9 @@ class Values : public ::testing::TestWithParam<std::tuple<const char*, const cha
 
 TEST_P(Values, AsCellsAndKeys) {
   const auto [encoding, peer_encoding] = GetParam();
-  const std::string schema = "CREATE TABLE t(id INTEGER, k, v, PRIMARY KEY(id, k));"
-                             "SELECT crsql_as_crr('t')";
+  const std::string schema =
+      "CREATE TABLE t(id INTEGER, k, v, PRIMARY KEY(id, k));"
+      "SELECT crsql_as_crr('t')";
   Db a(":memory:", {.before = std::string("PRAGMA encoding = '") + encoding + "'"});
   Db b(":memory:", {.before = std::string("PRAGMA encoding = '") + peer_encoding + "'"});
   for (Db* db : {&a, &b}) db->Do(schema);
@@ -119,9 +120,10 @@ INSTANTIATE_TEST_SUITE_P(All, Values,
 TEST(ValueIdentity, IntegersAndRealsStayApart) {
   Db a, b;
   for (Db* db : {&a, &b}) db->Do(kFoo);
-  a.Do("INSERT INTO foo VALUES(1, 1, 1.0), (2, 0.0, ?1), (3, 9223372036854775807, "
-       "9223372036854775807.0)",
-       {Cell::Real(-0.0)});
+  a.Do(
+      "INSERT INTO foo VALUES(1, 1, 1.0), (2, 0.0, ?1), (3, 9223372036854775807, "
+      "9223372036854775807.0)",
+      {Cell::Real(-0.0)});
   const bool keeps_negative_zero = std::signbit(a.One("SELECT c FROM foo WHERE a = 2").real);
   EXPECT_EQ(ApplyChanges(b, ReadChanges(a)), "");
   EXPECT_EQ(b.One("SELECT c FROM foo WHERE a = 1"), Cell::Real(1.0));

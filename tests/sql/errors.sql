@@ -6,6 +6,7 @@ INSERT INTO crsql_changes VALUES('FOO', x'010901', 'b', 1, 1, 1, zeroblob(16), 1
 INSERT INTO crsql_changes VALUES(hex(zeroblob(1025)), x'010901', 'b', 1, 1, 1, zeroblob(16), 1, 0);
 INSERT INTO crsql_changes VALUES('foo', x'010901', hex(zeroblob(1025)), 1, 1, 1, zeroblob(16), 1, 0);
 INSERT INTO crsql_changes VALUES('foo', x'010901', 'b', 1, 1, 1, zeroblob(17), 1, 0);
+INSERT INTO foo VALUES(1, 2, 3);
 DELETE FROM crsql_changes;
 UPDATE crsql_changes SET val = 1;
 SELECT crsql_config_set('nosuch', 1);

@@ -103,9 +103,7 @@ std::string ChangesText(Db& db, const std::string& condition) {
   return text;
 }
 
-std::string Site(int n) {
-  return "x'" + ToHex(std::string(16, static_cast<char>(n))) + "'";
-}
+std::string Site(int n) { return "x'" + ToHex(std::string(16, static_cast<char>(n))) + "'"; }
 
 std::string MergeText(Db& db, std::string_view lines) {
   std::istringstream in{std::string(lines)};
@@ -143,8 +141,8 @@ void SyncAll(const std::vector<Db*>& dbs) {
 
 std::string TableText(Db& db, const std::string& table) {
   std::string order;
-  const Outcome keys = db.Run("SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk",
-                              {Cell::Text(table)});
+  const Outcome keys =
+      db.Run("SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", {Cell::Text(table)});
   for (const Row& row : keys.rows) order += (order.empty() ? "" : ", ") + Quoted(row[0].bytes);
   return db.Get("SELECT * FROM " + Quoted(table) + " ORDER BY " + order);
 }

@@ -1,0 +1,50 @@
+// What a process that is killed, or that shares its file with another one, must leave behind.
+#ifndef TRIBUTARY_TESTS_CRASH_CRASH_H_
+#define TRIBUTARY_TESTS_CRASH_CRASH_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "tests/support/db.h"
+
+namespace tributary::crash {
+
+// Throws testing::TestError with what is wrong.
+void Require(bool condition, const std::string& what);
+// integrity_check and crsql_check.
+void RequireHealthy(testing::Db& db, const std::string& when);
+
+// Runs `body` in a child process; an exception makes it end with code 1 after a message.
+pid_t Fork(const std::function<void()>& body);
+// Waits for a child that must end by itself and with code 0.
+void Join(pid_t child);
+
+// A counter in memory that both processes see.
+class SharedCounter {
+ public:
+  SharedCounter();
+  ~SharedCounter();
+  SharedCounter(const SharedCounter&) = delete;
+  SharedCounter& operator=(const SharedCounter&) = delete;
+  volatile int64_t& value() { return *value_; }
+
+ private:
+  volatile int64_t* value_;
+};
+
+struct Options {
+  uint64_t seed = 1;
+  int kills = 50;
+};
+
+// The tests. Each prints a line with its counts.
+void KilledWriters(const Options& options);
+void KilledMergers(const Options& options);
+void ConcurrentWriters(const Options& options);
+
+}  // namespace tributary::crash
+
+#endif  // TRIBUTARY_TESTS_CRASH_CRASH_H_
