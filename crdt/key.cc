@@ -233,7 +233,10 @@ bool DecodeIntegerKey(std::string_view key, int64_t* v) {
 }
 
 uint64_t HashKey(int64_t table, std::string_view key) {
-  return XXH3_64bits_withSeed(key.data(), key.size(), static_cast<uint64_t>(table));
+  // XXH3 mixes the seed into very short keys by addition only: spread the table over all its bits,
+  // or small keys of neighbouring tables would collide.
+  const uint64_t seed = static_cast<uint64_t>(table) * 0x9e3779b97f4a7c15;
+  return XXH3_64bits_withSeed(key.data(), key.size(), seed);
 }
 
 }  // namespace tributary

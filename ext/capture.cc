@@ -38,10 +38,11 @@ void Capture::RollbackTo(int level) {
   alive_before_insert.clear();
   size_t first = marks_.size();
   while (first > 0 && marks_[first - 1].level >= level) first--;
-  if (first == marks_.size()) {
+  if (first == marks_.size() || marks_[first].level != level) {
     // The savepoint is older than our part in the transaction: nothing of ours existed then.
     list.Clear();
     state = TransactionState();
+    marks_.resize(first);
     return;
   }
   Mark& mark = marks_[first];
@@ -49,7 +50,7 @@ void Capture::RollbackTo(int level) {
   mark.flushed.reset();
   list.Cut(mark.ops, mark.arena);
   state = mark.state;
-  marks_.resize(mark.level == level ? first + 1 : first);
+  marks_.resize(first + 1);
 }
 
 void Capture::Flushed() {

@@ -112,6 +112,11 @@ int BestIndex(sqlite3_vtab*, sqlite3_index_info* info) {
     const auto& c = info->aConstraint[i];
     const char letter = c.usable != 0 ? NarrowingOf(c.iColumn, c.op) : 0;
     if (letter == 0) continue;
+    // Under another collation the value stands for more than itself: left to SQLite.
+    if ((letter == 't' || letter == 'c') &&
+        sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") != 0) {
+      continue;
+    }
     letters.push_back(letter);
     info->aConstraintUsage[i].argvIndex = static_cast<int>(letters.size());
   }
@@ -310,10 +315,10 @@ Status ReadChange(sqlite3_value** row, IncomingChange* change) {
   if (site.size() > change->site.bytes.size()) {
     return Status::Error("crsql_changes: crsql - site id exceeded max length");
   }
-  if (!ParseSiteId(site, &change->site)) {
+  if (sqlite3_value_type(row[kSiteId]) != SQLITE_BLOB || !ParseSiteId(site, &change->site)) {
     return Status::Error(absl::StrCat("crsql_changes: the site_id of a change for table ",
                                       std::string(change->table),
-                                      " must be a blob of 16 bytes, it has ", site.size()));
+                                      " must be a blob of 16 bytes"));
   }
   if (sqlite3_value_type(row[kTs]) != SQLITE_NULL &&
       !absl::SimpleAtoi(TextOf(row[kTs]), &change->ts)) {

@@ -17,6 +17,8 @@ Status Connection::Ready() {
               "is read-only or locked"};
     }
   }
+  // Connects crsql_lifetime, which is how we hear of sqlite3_close.
+  TRIBUTARY_RETURN_IF_ERROR(Execute(db_, "SELECT 1 FROM crsql_lifetime"));
   stores_ = std::make_unique<Stores>(db_);
   schema_changes_ = 0;
   return {};
@@ -29,6 +31,7 @@ Status Connection::Join() {
       stores_->join.PrepareOnce(db_, "INSERT INTO crsql_transaction(n) VALUES (NULL)"));
   TRIBUTARY_RETURN_IF_ERROR(stores_->join.Run());
   joined_ = true;
+  joined_statement_ = sqlite3_get_autocommit(db_) != 0;
   stores_->log.HoldHead(true);
   TRIBUTARY_RETURN_IF_ERROR(Refresh());
   TRIBUTARY_RETURN_IF_ERROR(stores_->temp_triggers.PrepareOnce(
@@ -43,13 +46,28 @@ Status Connection::Refresh() {
   LogHead head;
   TRIBUTARY_RETURN_IF_ERROR(stores_->log.ReadHead(&head));
   if (stores_->log.schema_changes() != schema_changes_ && !merging) {
-    TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this));
+    TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this, false));
     schema_changes_ = stores_->log.schema_changes();
-    stores_->catalog.Invalidate();
+    TRIBUTARY_RETURN_IF_ERROR(ForgetSchema());
   }
   if (!joined_) {
     stores_->catalog.ForgetTransaction();
     stores_->sites.Forget();
+  }
+  return {};
+}
+
+Status Connection::ForgetSchema() {
+  std::vector<MergeRow>& held = stores_->merge.rows();
+  std::vector<int64_t> ids;
+  for (const MergeRow& row : held) ids.push_back(row.table->id());
+  stores_->catalog.Invalidate();
+  for (size_t i = 0; i < held.size(); i++) {
+    TRIBUTARY_RETURN_IF_ERROR(stores_->catalog.Get(ids[i], &held[i].table));
+    if (held[i].table == nullptr) {
+      stores_->merge.Clear();
+      return Status::Error("a table was dropped while merged rows of it waited for others");
+    }
   }
   return {};
 }
@@ -82,18 +100,20 @@ Status Connection::MergeEqualValues(bool* on) {
   return {};
 }
 
-Status Connection::Flush() {
+Status Connection::Flush(bool final) {
   if (stores_ == nullptr || merging) return {};
   if (stores_->merge.empty() && capture.list.empty()) return {};
   const ScopedHostCounters counters(this);
-  TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this));
+  TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this, final));
   return FlushCapture(this);
 }
 
-Status Connection::OnSync() { return Flush(); }
+Status Connection::OnSync() { return Flush(true); }
 
 void Connection::OnEnd() {
+  held_at_.clear();
   joined_ = false;
+  joined_statement_ = false;
   ts = 0;
   merge_equal_values_ = -1;
   capture.End();
@@ -109,10 +129,17 @@ void Connection::OnEnd() {
 Status Connection::OnSavepoint(int level) {
   if (!merging && stores_ != nullptr && !stores_->merge.empty()) {
     const ScopedHostCounters counters(this);
-    TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this));
+    TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this, false));
+    if (!stores_->merge.empty()) held_at_.emplace_back(level, stores_->merge);
   }
   capture.Savepoint(level);
   return {};
+}
+
+void Connection::OnRelease(int level) {
+  capture.Release(level);
+  if (merging) return;
+  while (!held_at_.empty() && held_at_.back().first >= level) held_at_.pop_back();
 }
 
 void Connection::OnRollbackTo(int level) {
@@ -120,10 +147,14 @@ void Connection::OnRollbackTo(int level) {
   // A statement that a merge ran has failed: the merge itself has not changed anything yet.
   if (merging || stores_ == nullptr) return;
   stores_->merge.Clear();
+  while (!held_at_.empty() && held_at_.back().first > level) held_at_.pop_back();
+  if (!held_at_.empty() && held_at_.back().first == level) {
+    stores_->merge = held_at_.back().second;
+  }
   stores_->log.ForgetPosition();
   stores_->lookup.Forget();
   stores_->sites.Forget();
-  stores_->catalog.Invalidate();
+  (void)ForgetSchema();
 }
 
 ScopedHostCounters::ScopedHostCounters(Connection* c)
@@ -134,10 +165,7 @@ ScopedHostCounters::ScopedHostCounters(Connection* c)
 ScopedHostCounters::~ScopedHostCounters() {
   sqlite3* db = c_->db();
   sqlite3_set_last_insert_rowid(db, rowid_);
-  // Where a statement of the host is being committed by itself, it sets changes() when it is done.
-  if (sqlite3_get_autocommit(db) != 0 || sqlite3_changes64(db) == changes_ || !c_->has_stores()) {
-    return;
-  }
+  if (c_->joined_statement() || sqlite3_changes64(db) == changes_ || !c_->has_stores()) return;
   // There is no call to set changes(); a statement of ours that "changes" as many rows does.
   Statement& s = c_->stores().restore_changes;
   if (!s.PrepareOnce(db, "DELETE FROM crsql_transaction WHERE n = ?1").ok()) return;

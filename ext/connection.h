@@ -1,8 +1,8 @@
 // All that Tributary holds for one SQLite connection, and how it takes part in its transactions.
 //
-// Life: made by the entry point, owned by the module `crsql_transaction`, freed by sqlite3_close.
-// Statements are given up when that module's table is disconnected, which sqlite3_close does before
-// it looks for open ones: no crsql_finalize() is needed.
+// Life: made by the entry point, owned by the module `crsql_transaction`, freed by sqlite3_close,
+// which lets go of the statements (OnClose) before it looks for open ones: no crsql_finalize() is
+// needed.
 #ifndef TRIBUTARY_EXT_CONNECTION_H_
 #define TRIBUTARY_EXT_CONNECTION_H_
 
@@ -61,6 +61,8 @@ class Connection {
   // Takes part in the running transaction, so that the callbacks below come. Cheap if it does.
   Status Join();
   bool joined() const { return joined_; }
+  // After the schema has changed: what is known of tables is read again when it is needed.
+  Status ForgetSchema();
   // Looks at the schema again if it changed, and at the file where no transaction is joined.
   Status Refresh();
 
@@ -68,22 +70,26 @@ class Connection {
   Status LastVersion(DbVersion* version);
   Status NextVersion(DbVersion* version);
 
-  // Writes what is captured and merged to the file. No-op where there is nothing.
-  Status Flush();
+  // Writes what is captured and merged to the file. No-op where there is nothing. `final`: at the
+  // end of the transaction, when merged rows must satisfy all constraints.
+  Status Flush(bool final = false);
 
   // The callbacks of the transaction module.
   Status OnSync();
   void OnEnd();
   Status OnSavepoint(int level);
-  void OnRelease(int level) { capture.Release(level); }
+  void OnRelease(int level);
   void OnRollbackTo(int level);
-  void OnDisconnect() { stores_.reset(); }
+  void OnClose() { stores_.reset(); }
 
  private:
   sqlite3* db_;
   std::unique_ptr<Stores> stores_;
   bool storage_ready_ = false;
+  // What was held (base_writer.h) when a savepoint began, by its level.
+  std::vector<std::pair<int, MergeBuffer>> held_at_;
   bool joined_ = false;
+  bool joined_statement_ = false;  // the transaction is that of one statement (autocommit)
   bool temp_triggers_ = false;
   int schema_changes_ = 0;
   int8_t merge_equal_values_ = -1;
@@ -91,6 +97,8 @@ class Connection {
  public:
   // Whether a TEMP trigger exists (it could replace rows); known since Join.
   bool has_temp_triggers() const { return temp_triggers_; }
+  // Whether the transaction is that of one statement, which sets changes() when it is done.
+  bool joined_statement() const { return joined_statement_; }
 };
 
 // Keeps changes() and last_insert_rowid() as the host's statements left them.

@@ -112,6 +112,18 @@ Status CheckIndexes(sqlite3* db, const std::string& name) {
   }
 }
 
+Status CheckNames(sqlite3* db, const std::string& name) {
+  Statement s;
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db, "SELECT 1 FROM pragma_table_info(?1, 'main') WHERE name = '-1'"));
+  s.BindText(1, name);
+  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+  if (!row) return {};
+  return Refuse(name, "its column \"-1\" has the name that stands for the row itself in "
+                      "crsql_changes; rename it");
+}
+
 Status CheckKeyValues(sqlite3* db, const std::string& name, const std::vector<KeyPart>& key) {
   Statement s;
   bool row;
@@ -151,6 +163,7 @@ Status CheckEligible(sqlite3* db, std::string_view schema, std::string_view tabl
   std::vector<KeyPart> key;
   TRIBUTARY_RETURN_IF_ERROR(CheckKey(db, *name, &key, warning));
   TRIBUTARY_RETURN_IF_ERROR(CheckIndexes(db, *name));
+  TRIBUTARY_RETURN_IF_ERROR(CheckNames(db, *name));
   return CheckKeyValues(db, *name, key);
 }
 

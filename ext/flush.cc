@@ -26,6 +26,8 @@ struct FoldRow {
   bool stored = false;       // the file has an exception of it
   bool inserted = false;     // its first insert is in this list, at `seq`
   bool was_alive = false;    // before the list, by a look-up that a REPLACE needed
+  bool came = false;         // the list has an insert of it, or a move to it
+  bool went = false;         // the list has a delete of it, or a move away
   Seq seq;
 };
 
@@ -56,6 +58,7 @@ class Folder {
     TRIBUTARY_RETURN_IF_ERROR(LoadClocks());
     TRIBUTARY_RETURN_IF_ERROR(LookUpReplaced());
     for (size_t i = 0; i < list_.size(); i++) Fold(i);
+    TRIBUTARY_RETURN_IF_ERROR(Reconcile());
     TRIBUTARY_RETURN_IF_ERROR(StoreClocks());
     return WriteLog(log);
   }
@@ -169,6 +172,10 @@ class Folder {
     const OpRows& at = op_rows_[i];
     if (at.row == kNoRow) return;
     const Layouts& layouts = rows_[at.row].table->layouts();
+    FoldRow& row = rows_[at.row];
+    row.came = row.came || (op.kind != OpKind::kUpdate && op.kind != OpKind::kDelete);
+    row.went = row.went || op.kind == OpKind::kDelete;
+    if (at.old_row != kNoRow) rows_[at.old_row].went = true;
     switch (op.kind) {
       case OpKind::kInsert:
       case OpKind::kInsertOrReplace:
@@ -196,6 +203,24 @@ class Folder {
         return;
       }
     }
+  }
+
+  // A user's trigger that is newer than ours runs before ours: what it does to the same row is then
+  // reported before what set it off (T13). Where a row both came and went, the table knows the end.
+  Status Reconcile() {
+    for (uint32_t r = 0; r < rows_.size(); r++) {
+      if (!rows_[r].came || !rows_[r].went) continue;
+      bool exists;
+      int64_t rowid;
+      TRIBUTARY_RETURN_IF_ERROR(rows_[r].table->RowExists(rows_[r].key, &exists, &rowid));
+      RowClock* clock = Clock(r, true);
+      if (exists && !clock->IsAlive()) {
+        (void)clock->Insert(false, rows_[r].table->layouts(), source_);
+      } else if (!exists && clock->IsAlive()) {
+        clock->Delete(source_);
+      }
+    }
+    return {};
   }
 
   Status StoreClocks() {

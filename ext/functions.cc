@@ -91,10 +91,11 @@ Status GetSeq(Connection* c, sqlite3_context* context, int, Args) {
 }
 
 Status IncrementAndGetSeq(Connection* c, sqlite3_context* context, int, Args) {
+  // Outside of a transaction there is nothing to number.
+  if (sqlite3_get_autocommit(c->db()) == 0) TRIBUTARY_RETURN_IF_ERROR(c->Join());
   TRIBUTARY_RETURN_IF_ERROR(c->Flush());
   Seq& next = c->capture.state.next_seq;
   sqlite3_result_int64(context, next.value);
-  // Outside of a transaction that we take part in there is nothing to number.
   if (c->joined()) next = next + 1;
   return {};
 }
@@ -186,10 +187,13 @@ Status SetDbVersion(Connection* c, sqlite3_context* context, int argc, Args argv
         "version.");
   }
   SiteId site;
-  if (!ParseSiteId(BlobOf(argv[0]), &site)) {
+  if (sqlite3_value_type(argv[0]) != SQLITE_BLOB || !ParseSiteId(BlobOf(argv[0]), &site)) {
     return Status::Error("crsql_set_db_version: the site id must be a blob of 16 bytes");
   }
   const DbVersion version(sqlite3_value_int64(argv[1]));
+  if (sqlite3_value_type(argv[1]) != SQLITE_INTEGER) {
+    return Status::Error("crsql_set_db_version: the db version must be an integer");
+  }
   if (version < DbVersion(0) || version > kMaxDbVersion) {
     return Status::Error("crsql_set_db_version: the db version is negative or too large");
   }

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "crdt/merge.h"
 #include "crdt/packed.h"
+#include "ext/base_writer.h"
 #include "ext/log_writer.h"
 
 namespace tributary {
@@ -80,8 +80,8 @@ class Merger {
   Status Check() const {
     if (change_.db_version < DbVersion(0) || change_.db_version > kMaxDbVersion ||
         change_.col_version < ColVersion(0) || change_.cl < CausalLength(0) ||
-        change_.seq < Seq(0) || change_.seq.value == INT64_MAX ||
-        change_.col_version.value == INT64_MAX || change_.cl.value == INT64_MAX) {
+        change_.seq < Seq(0) || change_.seq.value > kMaxCounter ||
+        change_.col_version.value > kMaxCounter || change_.cl.value > kMaxCounter) {
       return Status::Error(absl::StrCat(
           "crsql_changes: a change for table ", std::string(change_.table),
           " has a col_version, db_version, cl or seq that is negative or too large"));
@@ -133,6 +133,11 @@ class Merger {
     const int64_t known = stores_.merge.Find(*table_, key_);
     if (known >= 0) {
       row_ = static_cast<uint32_t>(known);
+      MergeRow& row = stores_.merge.rows()[row_];
+      if (!row.reload) return {};
+      TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Get(table_, key_, &row.clock, &row.stored));
+      if (!row.stored) row.clock = RowClock::Implied();
+      row.reload = false;
       return {};
     }
     MergeRow row{.table = table_, .key = key_};
@@ -184,12 +189,16 @@ class Merger {
   Status BreakTie(MergeRow* row, TieBreak* tie) {
     if (!is_sentinel_) {
       Statement* select;
-      bool in_base;
-      TRIBUTARY_RETURN_IF_ERROR(table_->SelectRow(row->key, &select, &in_base));
+      bool in_base = false;
+      const bool held = row->held_cells.contains(column_);
+      if (!held) TRIBUTARY_RETURN_IF_ERROR(table_->SelectRow(row->key, &select, &in_base));
       if (in_base) {
         tie->value = CompareValues(ValueOf(value_.get()),
                                    ValueOf(sqlite3_column_value(select->get(), column_)));
         select->Reset();
+      } else if (held) {
+        tie->value =
+            CompareValues(ValueOf(value_.get()), ValueOf(row->held_cells[column_].get()));
       } else {
         // The row vanished behind our back: what arrives restores it.
         tie->value = std::strong_ordering::greater;
@@ -211,33 +220,27 @@ class Merger {
 
   Status WriteBase(MergeRow* row, MergeAction action) {
     if (action == MergeAction::kRestamp) return {};
-    const int64_t bit = c_->sync_bit;
-    c_->sync_bit = 1;
-    c_->merging = true;
-    const absl::Cleanup restore = [this, bit] {
-      c_->sync_bit = bit;
-      c_->merging = false;
-    };
-    Status written;
-    if (action == MergeAction::kDelete) {
-      written = table_->DeleteRow(row->key);
-    } else if (!row->in_base) {
-      const bool no_cell = is_sentinel_ || action == MergeAction::kRevive;
-      written = table_->InsertRow(row->key, no_cell ? -1 : column_, value_.get(), &row->rowid);
-    } else if (!is_sentinel_ && action != MergeAction::kRevive) {
-      written = table_->UpdateCell(row->key, row->rowid, column_, value_.get());
-    }
-    if (!written.ok()) {
-      return {written.code(), absl::StrCat("crsql_changes: cannot merge into table ",
-                                           table_->name(), ", column ",
-                                           std::string(change_.cid), ": ", written.message())};
-    }
-    row->in_base = action != MergeAction::kDelete;
-    return {};
+    BaseWriter writer(c_);
+    const bool has_cell = !is_sentinel_ && action != MergeAction::kRevive;
+    const Status written = action == MergeAction::kDelete
+                               ? writer.Delete(row)
+                               : writer.Write(row, has_cell ? column_ : -1, value_.get());
+    if (written.ok()) return {};
+    return {written.code(),
+            absl::StrCat("crsql_changes: cannot merge into table ", table_->name(), ", ",
+                         is_sentinel_ ? "the row itself"
+                                      : absl::StrCat("column ", std::string(change_.cid)),
+                         ": ", written.message())};
   }
 
   void Record(MergeRow* row, MergeAction action) {
     const ColumnId column = is_sentinel_ ? 0 : table_->columns()[column_].id;
+    // One stamp with two values, from a peer that lies: the log has the stamp already.
+    if (action == MergeAction::kSet && LocalCell(*row).stamp == stamp_) {
+      row->clock.Apply(action, change_.cl, is_sentinel_, column, change_.col_version, stamp_);
+      row->dirty = true;
+      return;
+    }
     row->clock.Apply(action, change_.cl, is_sentinel_, column, change_.col_version, stamp_);
     row->dirty = true;
     WonRecord won{.row = row_, .column = column, .stamp = stamp_, .ts = change_.ts};
@@ -311,12 +314,13 @@ Status MergeChange(Connection* c, const IncomingChange& change) {
   }
   Merger merger(c, change);
   TRIBUTARY_RETURN_IF_ERROR(merger.Run());
-  return c->stores().merge.full() ? FlushMerge(c) : Status();
+  return c->stores().merge.full() ? FlushMerge(c, false) : Status();
 }
 
-Status FlushMerge(Connection* c) {
+Status FlushMerge(Connection* c, bool final) {
   Stores& stores = c->stores();
   MergeBuffer& buffer = stores.merge;
+  TRIBUTARY_RETURN_IF_ERROR(BaseWriter(c).Settle(final));
   std::vector<MergeRow>& rows = buffer.rows();
   std::vector<WonRecord>& won = buffer.won();
   std::vector<WonRecord> first_inserts(rows.size());
@@ -364,7 +368,7 @@ Status FlushMerge(Connection* c) {
   for (const auto& [site, version] : buffer.seen()) {
     TRIBUTARY_RETURN_IF_ERROR(stores.sites.RaiseSeen(site, version));
   }
-  buffer.Clear();
+  buffer.KeepHeld();
   stores.lookup.Forget();
   return {};
 }

@@ -29,8 +29,9 @@ struct IncomingChange {
 // Decides and applies one record. On failure nothing of it is kept.
 Status MergeChange(Connection* connection, const IncomingChange& change);
 
-// Writes the clocks and log entries of what was merged, and empties the buffer.
-Status FlushMerge(Connection* connection);
+// Writes the clocks and log entries of what was merged, and empties the buffer, except for what the
+// base tables do not accept yet. `final`, at the end of the transaction: fails if there is such.
+Status FlushMerge(Connection* connection, bool final);
 
 }  // namespace tributary
 

@@ -37,6 +37,25 @@ void MergeBuffer::Clear() {
   index_.clear();
   seen_.clear();
   bytes_ = 0;
+  held_bytes_ = 0;
+}
+
+void MergeBuffer::KeepHeld() {
+  const size_t held_bytes = held_bytes_;
+  std::vector<MergeRow> held;
+  for (MergeRow& row : rows_) {
+    if (!row.is_held() && !row.held_delete) continue;
+    row.dirty = false;
+    row.never_seen = false;
+    row.looked_up = false;
+    row.reload = true;
+    held.push_back(std::move(row));
+  }
+  Clear();
+  if (held.empty()) return;
+  for (MergeRow& row : held) Add(std::move(row));
+  bytes_ = 0;  // they have been flushed as far as they can be
+  held_bytes_ = held_bytes;
 }
 
 }  // namespace tributary

@@ -4,6 +4,8 @@
 #ifndef TRIBUTARY_EXT_MERGE_BUFFER_H_
 #define TRIBUTARY_EXT_MERGE_BUFFER_H_
 
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,15 @@ struct MergeRow {
   bool in_base = false;     // the row exists in the base table
   int64_t rowid = 0;        // and has, or had, this rowid there
   bool dirty = false;
+  bool reload = false;      // the clock must be read again before it is used
+
+  // What the base table did not accept yet, see base_writer.h.
+  bool held_insert = false;
+  bool held_delete = false;
+  std::map<int, std::shared_ptr<sqlite3_value>> held_cells;  // by column
+  std::string held_why;
+  bool is_held() const { return held_insert || !held_cells.empty(); }
+
   bool looked_up = false;   // `implied` has been asked for
   bool has_implied = false;
   Stamp implied;            // of the first implied cell, if the log has the row's entry
@@ -52,6 +63,10 @@ class MergeBuffer {
   }
   void Saw(SiteOrdinal site, DbVersion version);
   void Clear();
+  // Forgets all but what is held.
+  void KeepHeld();
+  void Held(size_t bytes) { held_bytes_ += bytes; }
+  size_t held_bytes() const { return held_bytes_; }
 
   std::vector<MergeRow>& rows() { return rows_; }
   std::vector<WonRecord>& won() { return won_; }
@@ -64,6 +79,7 @@ class MergeBuffer {
   absl::flat_hash_map<std::string, uint32_t> index_;
   absl::flat_hash_map<SiteOrdinal, DbVersion> seen_;
   size_t bytes_ = 0;
+  size_t held_bytes_ = 0;
 };
 
 }  // namespace tributary

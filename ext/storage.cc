@@ -12,7 +12,7 @@ CREATE UNIQUE INDEX main.crsql_site_id_site_id ON crsql_site_id(site_id);
 CREATE TABLE IF NOT EXISTS main.crsql_tracked_peers(site_id BLOB NOT NULL, version INTEGER NOT NULL,
   seq INTEGER DEFAULT 0, tag INTEGER, event INTEGER, PRIMARY KEY(site_id, tag, event)) STRICT;
 CREATE TABLE main.crsql_peers(ordinal INTEGER PRIMARY KEY, seen INTEGER NOT NULL);
-CREATE TABLE main.crsql_tables(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE);
+CREATE TABLE main.crsql_tables(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE main.crsql_columns(table_id INTEGER NOT NULL, id INTEGER NOT NULL, name TEXT NOT NULL,
   PRIMARY KEY(table_id, id)) WITHOUT ROWID;
 CREATE TABLE main.crsql_rows(table_id INTEGER NOT NULL, key BLOB NOT NULL, clock BLOB NOT NULL,

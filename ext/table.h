@@ -63,6 +63,8 @@ class Table {
   // Left unprepared where the table has no rowid.
   Status PrepareWalk(Statement* s) const;
   Status BindKey(Statement* s, std::string_view key, KeyDecoder* decoder, int first = 1) const;
+  // ` WHERE "k" = ?first AND ...`
+  std::string WhereKey(int first) const;
   // *rowid is the row's, where the table has one.
   Status RowExists(std::string_view key, bool* found, int64_t* rowid);
   Status DeleteRow(std::string_view key);
@@ -89,7 +91,6 @@ class Table {
   Status LoadSchema();
   void FindRowidName();
   Status LoadCatalog();
-  std::string WhereKey(int first) const;
   // The conflict clause of statements that write one row. A failing statement must leave nothing
   // behind: ABORT. Without user triggers a row is not touched before its constraints have been
   // checked, so that FAIL leaves nothing either, and spares SQLite the statement journal.

@@ -32,9 +32,13 @@ int Connect(sqlite3* db, void* aux, int, const char* const*, sqlite3_vtab** out,
 }
 
 int Disconnect(sqlite3_vtab* t) {
-  ConnectionOf(t)->OnDisconnect();
   delete static_cast<TransactionTable*>(t);
   return SQLITE_OK;
+}
+
+int EndLifetime(sqlite3_vtab* t) {
+  ConnectionOf(t)->OnClose();
+  return Disconnect(t);
 }
 
 int BestIndex(sqlite3_vtab*, sqlite3_index_info* info) {
@@ -135,11 +139,31 @@ constexpr sqlite3_module MakeModule() {
 }
 constexpr sqlite3_module kTransactionModule = MakeModule();
 
+constexpr sqlite3_module MakeLifetimeModule() {
+  sqlite3_module m{};
+  m.xConnect = Connect;
+  m.xBestIndex = BestIndex;
+  m.xDisconnect = EndLifetime;
+  m.xOpen = Open;
+  m.xClose = Close;
+  m.xFilter = Filter;
+  m.xNext = Next;
+  m.xEof = Eof;
+  m.xColumn = Column;
+  m.xRowid = Rowid;
+  return m;
+}
+constexpr sqlite3_module kLifetimeModule = MakeLifetimeModule();
+
 }  // namespace
 
 Status RegisterTransactionTable(Connection* connection) {
   if (sqlite3_create_module_v2(connection->db(), kModule, &kTransactionModule, connection,
                                [](void* p) { delete static_cast<Connection*>(p); }) != SQLITE_OK) {
+    return Status::FromDb(connection->db());
+  }
+  if (sqlite3_create_module_v2(connection->db(), "crsql_lifetime", &kLifetimeModule, connection,
+                               nullptr) != SQLITE_OK) {
     return Status::FromDb(connection->db());
   }
   return {};

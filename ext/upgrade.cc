@@ -86,10 +86,20 @@ Status AddToCatalog(sqlite3* db, const std::string& name, int64_t* id) {
   TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db, "DELETE FROM crsql_tables WHERE name = ?1"));
   s.BindText(1, name);
   TRIBUTARY_RETURN_IF_ERROR(s.Run());
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db, "INSERT INTO crsql_tables(name) VALUES (?1)"));
-  s.BindText(1, name);
+  // Numbers are never used again: the log may still name a table that is gone.
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+      db,
+      "INSERT INTO crsql_master(key, value) VALUES ('last_table_id', 1) "
+      "ON CONFLICT(key) DO UPDATE SET value = value + 1 RETURNING value"));
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+  *id = s.Int(0);
   TRIBUTARY_RETURN_IF_ERROR(s.Run());
-  *id = sqlite3_last_insert_rowid(db);
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db, "INSERT INTO crsql_tables(id, name) VALUES (?1, ?2)"));
+  s.Bind(1, *id);
+  s.BindText(2, name);
+  TRIBUTARY_RETURN_IF_ERROR(s.Run());
   TRIBUTARY_RETURN_IF_ERROR(
       s.Prepare(db,
                 "INSERT INTO crsql_columns(table_id, id, name) "
@@ -125,7 +135,7 @@ Status AsReplicated(Connection* c, std::string_view schema, std::string_view tab
   Table added(db, id, name);
   TRIBUTARY_RETURN_IF_ERROR(added.Load());
   TRIBUTARY_RETURN_IF_ERROR(CreateTriggers(db, added));
-  catalog.Invalidate();
+  TRIBUTARY_RETURN_IF_ERROR(c->ForgetSchema());
   TRIBUTARY_RETURN_IF_ERROR(LogBackfill(c, &added));
   return savepoint.Release();
 }
@@ -150,7 +160,7 @@ Status AsOrdinary(Connection* c, std::string_view table) {
                   "; DELETE FROM crsql_columns WHERE table_id = ", known->id(),
                   "; DELETE FROM crsql_tables WHERE id = ", known->id());
   TRIBUTARY_RETURN_IF_ERROR(Execute(db, sql));
-  c->stores().catalog.Invalidate();
+  TRIBUTARY_RETURN_IF_ERROR(c->ForgetSchema());
   return savepoint.Release();
 }
 

@@ -23,7 +23,7 @@ std::vector<Option> GlobalOptions() {
   return {
       {"--json", "", "", "print the result as JSON"},
       {"--quiet", "-q", "", "print nothing but errors; the exit code tells"},
-      {"--color", "", "WHEN", "auto (on a terminal, unless NO_COLOR is set), always, never"},
+      {"--color", "", "WHEN", "auto (on a terminal, without NO_COLOR), always, never"},
       {"--timeout", "", "SECONDS", "how long to wait for a locked database (default 5)"},
       {"--help", "-h", "", "show help, of a command too"},
       {"--version", "", "", "show the version"},
@@ -183,6 +183,9 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
     std::fprintf(stderr, "tributary: %s\n", line.c_str());
   }
-  if (std::fflush(stdout) != 0) return static_cast<int>(ExitCode::kFailed);
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    std::fputs("tributary: cannot write the output\n", stderr);
+    return static_cast<int>(ExitCode::kFailed);
+  }
   return static_cast<int>(status.code());
 }

@@ -1,10 +1,10 @@
 // A writing process is killed at random moments. Afterwards the file is sound, holds exactly what
 // was before or after each transaction, and no version ever names two different changes.
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <map>
 #include <string>

@@ -290,12 +290,10 @@ TEST_F(Functions, Digest) {
   EXPECT_EQ(db_.Get("SELECT crsql_digest()"), other.Get("SELECT crsql_digest()")) << "both empty";
   EXPECT_EQ(db_.Get("SELECT crsql_digest() NOT GLOB '*[^0-9a-f]*'"), "1") << "hex";
   std::set<std::string> seen = {db_.Get("SELECT crsql_digest()")};
-  for (const char* sql :
-       {"INSERT INTO foo VALUES(1, 2, 3)", "UPDATE foo SET b = 2.0", "UPDATE foo SET b = '2'",
-        "UPDATE foo SET b = 2", "INSERT INTO foo VALUES(2, NULL, NULL)",
-        "DELETE FROM foo WHERE a = "
-        "1",
-        "INSERT INTO foo VALUES(1, 2, 3)", "UPDATE foo SET a = 3 WHERE a = 2"}) {
+  for (const char* sql : {"INSERT INTO foo VALUES(1, 2, 3)", "UPDATE foo SET b = 2.0",
+                          "UPDATE foo SET b = '2'", "UPDATE foo SET b = 2",
+                          "INSERT INTO foo VALUES(2, NULL, NULL)", "DELETE FROM foo WHERE a = 1",
+                          "INSERT INTO foo VALUES(1, 2, 3)", "UPDATE foo SET a = 3 WHERE a = 2"}) {
     db_.Do(sql);
     EXPECT_TRUE(seen.insert(db_.Get("SELECT crsql_digest()")).second) << sql;
   }

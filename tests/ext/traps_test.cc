@@ -16,7 +16,7 @@ namespace {
 class Traps : public FooTest {};
 
 // T2: a cell that arrives before the rest of its row.
-TEST_F(Traps, T2_PartialRows) {
+TEST_F(Traps, T2PartialRows) {
   EXPECT_EQ(Merge("foo 010901 c 6 1 10 S1 1 1"), "");
   EXPECT_EQ(Changes(), "foo 010901 c 6 1 10 S1 1 1") << "b has no clock";
   EXPECT_EQ(Merge("foo 010901 b 5 1 10 S1 1 0"), "");
@@ -29,7 +29,7 @@ TEST_F(Traps, T2_PartialRows) {
   EXPECT_EQ(Impact("foo 010902 b NULL 1 3 S1 1 0"), 1);
 }
 
-TEST_F(Traps, T2_PartialRowsInOneStatementPerCell) {
+TEST_F(Traps, T2PartialRowsInOneStatementPerCell) {
   db_.Do(
       "INSERT INTO foo VALUES(1, 2, 3), (2, 3, 4), (3, 4, 5); UPDATE foo SET c = 9 WHERE a = 2;"
       "DELETE FROM foo WHERE a = 3");
@@ -47,7 +47,7 @@ TEST_F(Traps, T2_PartialRowsInOneStatementPerCell) {
 }
 
 // T3 and T16: a column added later.
-TEST_F(Traps, T3_AColumnAddedLater) {
+TEST_F(Traps, T3AColumnAddedLater) {
   db_.Do("INSERT INTO foo VALUES(1, 2, 3), (2, 3, 4); UPDATE foo SET b = 9 WHERE a = 2");
   const std::string before = Changes();
   db_.Do("ALTER TABLE foo ADD COLUMN d DEFAULT 7");
@@ -61,7 +61,7 @@ TEST_F(Traps, T3_AColumnAddedLater) {
   EXPECT_EQ(db_.Get("SELECT d FROM foo"), "8\n9\n7");
 }
 
-TEST_F(Traps, T3_AColumnAddedOnBothSides) {
+TEST_F(Traps, T3AColumnAddedOnBothSides) {
   Db peer;
   peer.Do(kFoo);
   db_.Do("INSERT INTO foo VALUES(1, 2, 3), (2, 3, 4)");
@@ -76,7 +76,7 @@ TEST_F(Traps, T3_AColumnAddedOnBothSides) {
 }
 
 // T4: for now an error that names table and column.
-TEST_F(Traps, T4_AColumnThatIsNotHereYet) {
+TEST_F(Traps, T4AColumnThatIsNotHereYet) {
   const std::string error = Merge("foo 010901 later 5 1 10 S1 1 0");
   EXPECT_TRUE(Contains(error, "foo"));
   EXPECT_TRUE(Contains(error, "later"));
@@ -86,7 +86,7 @@ TEST_F(Traps, T4_AColumnThatIsNotHereYet) {
 }
 
 // T6: a row that arrives incomplete into NOT NULL columns without default.
-TEST_F(Traps, T6_NeutralValues) {
+TEST_F(Traps, T6NeutralValues) {
   db_.Do(
       "CREATE TABLE t(k INTEGER PRIMARY KEY, i INTEGER NOT NULL, x TEXT NOT NULL, b BLOB NOT "
       "NULL, r REAL NOT NULL, n NUMERIC NOT NULL, a NOT NULL, d TEXT NOT NULL DEFAULT 'dflt', "
@@ -102,7 +102,7 @@ TEST_F(Traps, T6_NeutralValues) {
   EXPECT_EQ(db_.Get("SELECT count(*) FROM t"), "2");
 }
 
-TEST_F(Traps, T6_StrictRows) {
+TEST_F(Traps, T6StrictRows) {
   db_.Do(
       "CREATE TABLE t(k TEXT PRIMARY KEY, i INT NOT NULL, x TEXT NOT NULL, b BLOB NOT NULL, r "
       "REAL NOT NULL, a ANY NOT NULL, z ANY) STRICT; SELECT crsql_as_crr('t')");
@@ -112,7 +112,7 @@ TEST_F(Traps, T6_StrictRows) {
 }
 
 // T9: the same work gives the same changes in the same order, whoever does it.
-TEST_F(Traps, T9_SameWorkSameOrder) {
+TEST_F(Traps, T9SameWorkSameOrder) {
   std::string first;
   for (int run = 0; run < 3; run++) {
     Db db;
@@ -142,7 +142,7 @@ TEST_F(Traps, T9_SameWorkSameOrder) {
 }
 
 // T14: a change that has been merged is not news for ever; it is passed on with its author.
-TEST_F(Traps, T14_MergedCellsArePassedOn) {
+TEST_F(Traps, T14MergedCellsArePassedOn) {
   EXPECT_EQ(Merge("foo 010901 b 5 1 10 S1 1 0"), "");
   EXPECT_EQ(ChangesText(db_, "site_id = " + Site(1) + " AND db_version > 9"),
             "foo 010901 b 5 1 10 S1 1 0");
@@ -151,7 +151,7 @@ TEST_F(Traps, T14_MergedCellsArePassedOn) {
 }
 
 // T17: the back-fill of a filled table is merged piece by piece.
-TEST_F(Traps, T17_BackFillInPieces) {
+TEST_F(Traps, T17BackFillInPieces) {
   db_.Do(
       "CREATE TABLE old(k INTEGER PRIMARY KEY, v, w);"
       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)"
@@ -242,7 +242,7 @@ constexpr Tie kTies[] = {
 INSTANTIATE_TEST_SUITE_P(All, Ties, ::testing::ValuesIn(kTies),
                          [](const auto& tested) { return std::string(tested.param.name); });
 
-TEST_F(Traps, T18_KeyOnlyTies) {
+TEST_F(Traps, T18KeyOnlyTies) {
   std::string digests[2];
   for (int order = 0; order < 2; order++) {
     Db db;

@@ -194,8 +194,9 @@ class OracleRun {
 
   static std::string Where(const SimpleTable& t, const Key& key) {
     std::vector<std::string> terms;
-    for (size_t n = 0; n < t.key.size(); n++)
+    for (size_t n = 0; n < t.key.size(); n++) {
       terms.push_back(t.key[n] + " = " + key.parts[n].ToSql());
+    }
     return " WHERE " + Join(terms, " AND ");
   }
 
@@ -296,8 +297,9 @@ class OracleRun {
     const Model::Values values = SomeValues(t);
     const bool replace = random_.OneIn(2);
     std::vector<std::string> terms;
-    for (size_t n = 0; n < t.key.size(); n++)
+    for (size_t n = 0; n < t.key.size(); n++) {
       terms.push_back(t.key[n] + " = " + to.parts[n].ToSql());
+    }
     if (!values.empty()) terms.push_back(Assignments(t, values));
     const Outcome outcome = world_.Run(
         &world_.replicas()[i], std::string("UPDATE ") + (replace ? "OR REPLACE " : "") + t.name +

@@ -32,10 +32,19 @@ constexpr char kAllChanges[] =
 
 }  // namespace
 
+std::string TextLiteral(const std::string& text) {
+  std::string quoted = "'";
+  for (const char c : text) {
+    quoted += c;
+    if (c == '\'') quoted += c;
+  }
+  return quoted + "'";
+}
+
 std::string ToSql(const Change& c) {
   std::string sql = "INSERT INTO crsql_changes VALUES(";
-  sql += testing::Cell::Text(c.table).ToSql() + ", x'" + testing::ToHex(c.pk) + "', ";
-  sql += testing::Cell::Text(c.cid).ToSql() + ", " + c.value.ToSql() + ", ";
+  sql += TextLiteral(c.table) + ", x'" + testing::ToHex(c.pk) + "', ";
+  sql += TextLiteral(c.cid) + ", " + c.value.ToSql() + ", ";
   sql += std::to_string(c.col_version) + ", " + std::to_string(c.db_version) + ", x'";
   sql += testing::ToHex(c.site) + "', " + std::to_string(c.cl) + ", " + std::to_string(c.seq);
   return sql + ");";

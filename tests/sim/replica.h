@@ -66,6 +66,9 @@ class World {
   std::vector<Replica> replicas_;
 };
 
+// 'it''s', whatever the bytes and the database's encoding.
+std::string TextLiteral(const std::string& text);
+
 // One change as an INSERT that can be pasted into a shell.
 std::string ToSql(const Change& change);
 

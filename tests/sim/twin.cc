@@ -33,8 +33,9 @@ class TwinRun {
     world_.Open(1, {"UTF-8"});
     ours_ = &world_.replicas()[0];
     // Loading has written, too: start both with the same counters.
-    for (Db* db : {&plain_, ours_->db.get()})
+    for (Db* db : {&plain_, ours_->db.get()}) {
       db->Do("CREATE TABLE counters(x INTEGER PRIMARY KEY)");
+    }
     SameCounters();
     for (const RandomTable& t : schema_.tables) Both(t.create);
     for (const std::string& sql : schema_.untracked) Both(sql);
@@ -44,7 +45,7 @@ class TwinRun {
       Both(RandomStatement(&episode_, &random_, schema_));
     }
     for (const RandomTable& t : schema_.tables) {
-      world_.Do(ours_, "SELECT crsql_as_crr(" + testing::Cell::Text(t.name).ToSql() + ")");
+      world_.Do(ours_, "SELECT crsql_as_crr(" + TextLiteral(t.name) + ")");
     }
     SameCounters();
     if (!extras_first) Extras();
@@ -99,10 +100,12 @@ class TwinRun {
     Same("result code", std::to_string(want.code), std::to_string(got.code));
     Same("error", want.error, got.error);
     Same("rows", Sorted(want), Sorted(got));
-    // VACUUM inserts triggers into a new sqlite_schema, and thereby sets last_insert_rowid().
-    if (sql == "VACUUM") SameCounters();
     Same("changes()", std::to_string(sqlite3_changes(plain_.handle())),
          std::to_string(sqlite3_changes(ours_->db->handle())));
+    // VACUUM inserts the triggers into a new sqlite_schema, and thereby sets last_insert_rowid().
+    // A single row that breaks a foreign key is refused before it is inserted if its table has no
+    // triggers, else afterwards.
+    if (sql == "VACUUM" || !want.ok()) SameCounters();
     Same("last_insert_rowid()", std::to_string(sqlite3_last_insert_rowid(plain_.handle())),
          std::to_string(sqlite3_last_insert_rowid(ours_->db->handle())));
     Same("autocommit", plain_.autocommit() ? "1" : "0", ours_->db->autocommit() ? "1" : "0");

@@ -42,7 +42,7 @@ class WildRun {
       for (int i = 0; i < 5; i++) world_.Run(r, RandomStatement(&episode_, &random_, schema_));
     }
     for (const RandomTable& t : schema_.tables) {
-      world_.Do(r, "SELECT crsql_as_crr(" + testing::Cell::Text(t.name).ToSql() + ")");
+      world_.Do(r, "SELECT crsql_as_crr(" + TextLiteral(t.name) + ")");
     }
     if (!extras_first) Extras(r);
     if (random_.OneIn(4)) {

@@ -163,7 +163,7 @@ int LoadExtension(sqlite3* db, std::string* error) {
   return rc;
 }
 
-Db::Db(const std::string& path, Options options) : path_(path) {
+Db::Db(const std::string& path, const Options& options) : path_(path) {
   const int rc = sqlite3_open_v2(path.c_str(), &db_, options.flags, nullptr);
   std::string error = rc == SQLITE_OK ? "" : sqlite3_errmsg(db_);
   if (rc == SQLITE_OK) {

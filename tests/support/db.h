@@ -73,7 +73,7 @@ class Db {
 
   Db() : Db(":memory:") {}
   explicit Db(const std::string& path) : Db(path, Options{}) {}
-  Db(const std::string& path, Options options);
+  Db(const std::string& path, const Options& options);
   ~Db();
   Db(const Db&) = delete;
   Db& operator=(const Db&) = delete;

@@ -1,0 +1,351 @@
+#include "ext/base_writer.h"
+
+#include <algorithm>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace tributary {
+namespace {
+
+// While a merge writes a base table: the sync bit is on, so that nothing is captured, and comes back
+// to what it was however the write ends.
+class ScopedMergeWrite {
+ public:
+  explicit ScopedMergeWrite(Connection* c) : c_(c), bit_(c->sync_bit) {
+    c->sync_bit = 1;
+    c->merging = true;
+  }
+  ~ScopedMergeWrite() {
+    c_->sync_bit = bit_;
+    c_->merging = false;
+  }
+  ScopedMergeWrite(const ScopedMergeWrite&) = delete;
+  ScopedMergeWrite& operator=(const ScopedMergeWrite&) = delete;
+
+ private:
+  Connection* c_;
+  int64_t bit_;
+};
+
+// A violation that further cells or rows of the same transaction can cure.
+bool MayBeCured(const Status& s) {
+  return s.code() == SQLITE_CONSTRAINT_CHECK || s.code() == SQLITE_CONSTRAINT_NOTNULL ||
+         s.code() == SQLITE_CONSTRAINT_FOREIGNKEY;
+}
+
+// Whether deleting a parent would write its children behind our back.
+bool Acts(const ForeignKey& key) {
+  return key.on_delete == "CASCADE" || key.on_delete == "SET NULL" ||
+         key.on_delete == "SET DEFAULT";
+}
+
+}  // namespace
+
+Status BaseWriter::Write(MergeRow* row, int column, sqlite3_value* value) {
+  row->held_delete = false;
+  if (!row->is_held()) {
+    if (row->in_base && column < 0) return {};
+    const ScopedMergeWrite scope(c_);
+    Status written = row->in_base
+                         ? row->table->UpdateCell(row->key, row->rowid, column, value)
+                         : row->table->InsertRow(row->key, column, value, &row->rowid);
+    if (written.ok()) {
+      row->in_base = true;
+      return {};
+    }
+    if (!MayBeCured(written)) return written;
+    row->held_why = written.message();
+    row->held_insert = !row->in_base;
+  }
+  if (column >= 0) {
+    sqlite3_value* copy = sqlite3_value_dup(value);
+    if (copy == nullptr) return {SQLITE_NOMEM, "out of memory"};
+    row->held_cells[column] = std::shared_ptr<sqlite3_value>(copy, sqlite3_value_free);
+    c_->stores().merge.Held(static_cast<size_t>(sqlite3_value_bytes(copy)) + 64);
+  }
+  constexpr size_t kMaxHeldBytes = 256 << 20;
+  if (c_->stores().merge.held_bytes() > kMaxHeldBytes) {
+    return Status::Error(absl::StrCat(
+        "crsql_changes: too much of this transaction waits for rows or cells still to come; the "
+        "first is in table ", row->table->name(), ": ", row->held_why));
+  }
+  return TryHeld(row);
+}
+
+Status BaseWriter::TryHeld(MergeRow* row) {
+  Status written = WriteHeld(row);
+  if (written.ok()) {
+    row->held_cells.clear();
+    row->held_insert = false;
+    row->in_base = true;
+    return {};
+  }
+  if (!MayBeCured(written)) return written;
+  row->held_why = written.message();
+  return {};
+}
+
+// All held cells in one statement.
+Status BaseWriter::WriteHeld(MergeRow* row) {
+  const Table& t = *row->table;
+  std::string sql;
+  int parameter = static_cast<int>(t.key().size());
+  if (row->held_insert) {
+    std::vector<std::string> names;
+    std::vector<std::string> values;
+    for (size_t i = 0; i < t.key().size(); i++) {
+      names.push_back(QuoteName(t.key()[i].name));
+      values.push_back(absl::StrCat("?", i + 1));
+    }
+    for (size_t i = 0; i < t.columns().size(); i++) {
+      const bool held = row->held_cells.contains(static_cast<int>(i));
+      if (!held && t.columns()[i].neutral.empty()) continue;
+      names.push_back(QuoteName(t.columns()[i].name));
+      values.push_back(held ? absl::StrCat("?", ++parameter) : t.columns()[i].neutral);
+    }
+    sql = absl::StrCat("INSERT OR ABORT INTO main.", QuoteName(t.name()), "(",
+                       absl::StrJoin(names, ", "), ") VALUES (", absl::StrJoin(values, ", "), ")");
+  } else {
+    std::vector<std::string> sets;
+    for (const auto& [column, value] : row->held_cells) {
+      sets.push_back(absl::StrCat(QuoteName(t.columns()[column].name), " = ?", ++parameter));
+    }
+    if (sets.empty()) return {};
+    sql = absl::StrCat("UPDATE OR ABORT main.", QuoteName(t.name()), " SET ",
+                       absl::StrJoin(sets, ", "), t.WhereKey(1));
+  }
+  Statement s;
+  KeyDecoder decoder;
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(c_->db(), sql));
+  TRIBUTARY_RETURN_IF_ERROR(t.BindKey(&s, row->key, &decoder));
+  parameter = static_cast<int>(t.key().size());
+  // The map is ordered by column, as the statement is.
+  for (const auto& [column, value] : row->held_cells) {
+    sqlite3_bind_value(s.get(), ++parameter, value.get());
+  }
+  const ScopedMergeWrite scope(c_);
+  TRIBUTARY_RETURN_IF_ERROR(s.Run());
+  if (row->held_insert) row->rowid = sqlite3_last_insert_rowid(c_->db());
+  return {};
+}
+
+Status BaseWriter::Delete(MergeRow* row) {
+  row->held_cells.clear();
+  row->held_insert = false;
+  if (!row->in_base) return {};
+  if (ForeignKeysEnforced(c_->db())) {
+    std::vector<ForeignKey> keys;
+    TRIBUTARY_RETURN_IF_ERROR(ForeignKeysTo(c_->db(), row->table->name(), &keys));
+    if (std::any_of(keys.begin(), keys.end(), Acts)) {
+      row->held_delete = true;
+      c_->stores().merge.Held(sizeof *row);
+      return {};
+    }
+  }
+  const ScopedMergeWrite scope(c_);
+  Status deleted = row->table->DeleteRow(row->key);
+  if (deleted.ok()) {
+    row->in_base = false;
+    return {};
+  }
+  if (deleted.code() != SQLITE_CONSTRAINT_FOREIGNKEY) return deleted;
+  row->held_delete = true;
+  c_->stores().merge.Held(sizeof *row);
+  return {};
+}
+
+Status BaseWriter::SettleWrites() {
+  bool progress = true;
+  while (progress) {
+    progress = false;
+    for (MergeRow& row : c_->stores().merge.rows()) {
+      if (!row.is_held()) continue;
+      TRIBUTARY_RETURN_IF_ERROR(TryHeld(&row));
+      progress = progress || !row.is_held();
+    }
+  }
+  return {};
+}
+
+Status BaseWriter::Settle(bool final) {
+  if (c_->stores().merge.held_bytes() == 0) return {};
+  TRIBUTARY_RETURN_IF_ERROR(SettleWrites());
+  // First those that nothing refers to (any more), then, at the end, what the keys' actions say.
+  for (const bool act : {false, true}) {
+    if (act && !final) break;
+    bool progress = true;
+    while (progress) {
+      progress = false;
+      for (MergeRow& row : c_->stores().merge.rows()) {
+        if (!row.held_delete) continue;
+        bool done;
+        TRIBUTARY_RETURN_IF_ERROR(SettleDelete(&row, act, &done));
+        progress = progress || done;
+      }
+    }
+  }
+  for (const MergeRow& row : c_->stores().merge.rows()) {
+    if (final && (row.is_held() || row.held_delete)) return Refused(row);
+  }
+  return {};
+}
+
+Status BaseWriter::SettleDelete(MergeRow* row, bool final, bool* done) {
+  *done = false;
+  std::vector<ForeignKey> keys;
+  TRIBUTARY_RETURN_IF_ERROR(ForeignKeysTo(c_->db(), row->table->name(), &keys));
+  for (const ForeignKey& key : keys) {
+    bool any;
+    TRIBUTARY_RETURN_IF_ERROR(HasReferences(row, key, &any));
+    if (!any) continue;
+    if (!final) return {};
+    if (!Acts(key)) {
+      return {SQLITE_CONSTRAINT_FOREIGNKEY,
+              absl::StrCat("crsql_changes: cannot merge the delete of a row of table ",
+                           row->table->name(), ": rows of table ", key.child,
+                           " still refer to it (foreign key ", Describe(key), ")")};
+    }
+    TRIBUTARY_RETURN_IF_ERROR(Detach(row, key));
+  }
+  {
+    const ScopedMergeWrite scope(c_);
+    TRIBUTARY_RETURN_IF_ERROR(row->table->DeleteRow(row->key));
+  }
+  row->held_delete = false;
+  row->in_base = false;
+  *done = true;
+  return {};
+}
+
+// Binds ?1.. to the values of the parent's columns that the key refers to.
+Status BaseWriter::BindParent(Statement* s, MergeRow* row, const ForeignKey& key) {
+  const Table& t = *row->table;
+  std::vector<std::string> columns;
+  for (const std::string& name : key.to) columns.push_back(QuoteName(name));
+  Statement parent;
+  KeyDecoder decoder;
+  TRIBUTARY_RETURN_IF_ERROR(
+      parent.Prepare(c_->db(), absl::StrCat("SELECT ", absl::StrJoin(columns, ", "), " FROM main.",
+                                            QuoteName(t.name()), t.WhereKey(1))));
+  TRIBUTARY_RETURN_IF_ERROR(t.BindKey(&parent, row->key, &decoder));
+  bool found;
+  TRIBUTARY_RETURN_IF_ERROR(parent.Step(&found));
+  for (int i = 0; found && i < static_cast<int>(columns.size()); i++) {
+    sqlite3_bind_value(s->get(), i + 1, sqlite3_column_value(parent.get(), i));
+  }
+  return {};
+}
+
+namespace {
+
+// " WHERE "f" = ?1 AND ..." over the child's columns.
+std::string WhereChild(const ForeignKey& key) {
+  std::string where = " WHERE ";
+  for (size_t i = 0; i < key.from.size(); i++) {
+    absl::StrAppend(&where, i > 0 ? " AND " : "", QuoteName(key.from[i]), " = ?", i + 1);
+  }
+  return where;
+}
+
+}  // namespace
+
+Status BaseWriter::HasReferences(MergeRow* row, const ForeignKey& key, bool* any) {
+  Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(c_->db(), absl::StrCat("SELECT 1 FROM main.", QuoteName(key.child), WhereChild(key),
+                                       " LIMIT 1")));
+  TRIBUTARY_RETURN_IF_ERROR(BindParent(&s, row, key));
+  return s.Step(any);
+}
+
+// Does to the children what the key says on delete, as a write of this replica's own.
+Status BaseWriter::Detach(MergeRow* row, const ForeignKey& key) {
+  std::string sql = absl::StrCat("DELETE FROM main.", QuoteName(key.child));
+  if (key.on_delete != "CASCADE") {
+    std::vector<std::string> sets;
+    for (const std::string& column : key.from) {
+      std::string value = "NULL";
+      if (key.on_delete == "SET DEFAULT") {
+        Statement s;
+        TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+            c_->db(),
+            "SELECT coalesce(dflt_value, 'NULL') FROM pragma_table_info(?1, 'main') "
+            "WHERE name = ?2"));
+        s.BindText(1, key.child);
+        s.BindText(2, column);
+        bool found;
+        TRIBUTARY_RETURN_IF_ERROR(s.Step(&found));
+        value = absl::StrCat("(", std::string(s.Text(0)), ")");
+      }
+      sets.push_back(absl::StrCat(QuoteName(column), " = ", value));
+    }
+    sql = absl::StrCat("UPDATE main.", QuoteName(key.child), " SET ", absl::StrJoin(sets, ", "));
+  }
+  Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(c_->db(), absl::StrCat(sql, WhereChild(key))));
+  TRIBUTARY_RETURN_IF_ERROR(BindParent(&s, row, key));
+  const int64_t bit = c_->sync_bit;
+  c_->sync_bit = 0;
+  const absl::Cleanup restore = [this, bit] { c_->sync_bit = bit; };
+  return s.Run();
+}
+
+// The foreign key of a held row whose parent is missing, for the message.
+Status BaseWriter::MissingParent(const MergeRow& row, std::string* description) {
+  const Table& t = *row.table;
+  std::vector<ForeignKey> keys;
+  TRIBUTARY_RETURN_IF_ERROR(ForeignKeysOf(c_->db(), t.name(), &keys));
+  KeyDecoder decoder;
+  ByteReader in(row.key);
+  if (!decoder.Decode(&in, t.key().size())) return {};
+  for (const ForeignKey& key : keys) {
+    std::vector<std::string> conditions;
+    for (size_t i = 0; i < key.to.size(); i++) {
+      conditions.push_back(absl::StrCat(QuoteName(key.to[i]), " = ?", i + 1));
+    }
+    Statement s;
+    if (!s.Prepare(c_->db(), absl::StrCat("SELECT 1 FROM main.", QuoteName(key.parent), " WHERE ",
+                                          absl::StrJoin(conditions, " AND ")))
+             .ok()) {
+      *description = Describe(key);  // there is no such table or column at all
+      return {};
+    }
+    bool held = false;
+    for (size_t i = 0; i < key.from.size(); i++) {
+      const int column = t.FindColumn(std::string_view(key.from[i]));
+      const auto cell = row.held_cells.find(column);
+      if (cell != row.held_cells.end()) {
+        sqlite3_bind_value(s.get(), static_cast<int>(i) + 1, cell->second.get());
+        held = held || sqlite3_value_type(cell->second.get()) != SQLITE_NULL;
+      }
+      for (size_t k = 0; k < t.key().size(); k++) {
+        if (t.key()[k].name != key.from[i]) continue;
+        s.BindValue(static_cast<int>(i) + 1, decoder.values()[k]);
+        held = true;
+      }
+    }
+    bool exists;
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&exists));
+    if (held && !exists) {
+      *description = Describe(key);
+      return {};
+    }
+  }
+  return {};
+}
+
+Status BaseWriter::Refused(const MergeRow& row) {
+  std::string missing;
+  TRIBUTARY_RETURN_IF_ERROR(MissingParent(row, &missing));
+  if (!missing.empty()) {
+    return {SQLITE_CONSTRAINT_FOREIGNKEY,
+            absl::StrCat("crsql_changes: cannot merge a row of table ", row.table->name(),
+                         ": the row that it refers to does not exist (foreign key ", missing, ")")};
+  }
+  return {SQLITE_CONSTRAINT, absl::StrCat("crsql_changes: cannot merge a row of table ",
+                                          row.table->name(), ": ", row.held_why)};
+}
+
+}  // namespace tributary

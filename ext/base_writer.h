@@ -1,0 +1,47 @@
+// Writes merged rows to their base tables, and holds back what the table does not accept yet.
+//
+// Records arrive cell by cell, and rows in any order. A row whose first cells violate a CHECK, or
+// that refers to a row still to come, is held in memory and tried again with each further cell, and
+// at the end of the transaction. The delete of a row that others refer to waits for the end, too:
+// then what still refers to it is treated as its foreign key says, as a write of this replica's own
+// (ON DELETE CASCADE deletes it...), so that others learn of it. What is still not accepted then
+// fails the merge as a whole.
+#ifndef TRIBUTARY_EXT_BASE_WRITER_H_
+#define TRIBUTARY_EXT_BASE_WRITER_H_
+
+#include <string>
+#include <vector>
+
+#include "ext/connection.h"
+#include "ext/foreign_keys.h"
+
+namespace tributary {
+
+class BaseWriter {
+ public:
+  explicit BaseWriter(Connection* connection) : c_(connection) {}
+
+  // Makes sure that the row exists and, unless `column` is -1, gives it that cell.
+  Status Write(MergeRow* row, int column, sqlite3_value* value);
+  Status Delete(MergeRow* row);
+
+  // Tries all that is held. `final`: settles deletes, and fails if anything is left.
+  Status Settle(bool final);
+
+ private:
+  Status TryHeld(MergeRow* row);
+  Status WriteHeld(MergeRow* row);
+  Status SettleWrites();
+  Status SettleDelete(MergeRow* row, bool final, bool* done);
+  Status HasReferences(MergeRow* row, const ForeignKey& key, bool* any);
+  Status Detach(MergeRow* row, const ForeignKey& key);
+  Status BindParent(Statement* s, MergeRow* row, const ForeignKey& key);
+  Status Refused(const MergeRow& row);
+  Status MissingParent(const MergeRow& row, std::string* description);
+
+  Connection* c_;
+};
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_EXT_BASE_WRITER_H_
