@@ -3,7 +3,6 @@
 namespace tributary {
 namespace {
 
-constexpr uint64_t kBitsPerKey = 10;
 constexpr int kProbes = 6;
 
 // Calls visit(byte index, bit mask) for each probe while it returns true; false where it did not.
@@ -20,9 +19,9 @@ bool ForEachProbe(uint64_t bits, uint64_t hash, F visit) {
 
 }  // namespace
 
-std::string BuildFilter(absl::Span<const uint64_t> hashes) {
+std::string BuildFilter(absl::Span<const uint64_t> hashes, uint64_t bits_per_key) {
   if (hashes.empty()) return {};
-  std::string filter((hashes.size() * kBitsPerKey + 7) / 8, '\0');
+  std::string filter((hashes.size() * bits_per_key + 7) / 8, '\0');
   for (const uint64_t h : hashes) {
     ForEachProbe(filter.size() * 8, h, [&](uint64_t byte, uint8_t mask) {
       filter[byte] = static_cast<char>(static_cast<uint8_t>(filter[byte]) | mask);

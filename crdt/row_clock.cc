@@ -118,7 +118,7 @@ void RowClock::DropCells() {
 
 bool RowClock::UniformVersion(const Layouts& layouts, ColVersion* version) const {
   const Layout& columns = layouts.current();
-  if (columns.empty()) return false;
+  if (columns.empty() || MayImplySentinel(layouts)) return false;
   if (cells_.empty() && rest_ == Rest::kImplied) {
     *version = ColVersion(1);
     return true;
@@ -255,7 +255,7 @@ std::optional<Stamp> RowClock::ToImplied(const Layouts& layouts) {
 
 void RowClock::Compact(const Layouts& layouts) {
   const Layout& columns = layouts.current();
-  if (cells_.size() != columns.size() || columns.size() < 2) return;
+  if (cells_.size() != columns.size() || columns.size() < 2 || MayImplySentinel(layouts)) return;
   const CellClock first = cells_[0];
   for (size_t i = 0; i < columns.size(); i++) {
     const CellClock& c = cells_[i];

@@ -99,7 +99,10 @@ class RowClock {
   // Clock of a cell as far as the record knows it.
   struct CellView {
     ColVersion version;
-    bool implied = false;  // col_version 1 by R1; the stamp must be looked up in the log
+    // col_version 1 by R1; the stamp must be looked up in the log. Where the column came later than
+    // with the first layout that must be done for the version, too: it is 0 unless the layout of
+    // the row's log entry has the column (T3).
+    bool implied = false;
     Stamp stamp;           // unset where implied or where there is no clock (version 0)
   };
 
@@ -118,6 +121,11 @@ class RowClock {
   absl::Span<const CellClock> cells() const { return cells_; }
   absl::Span<const Birth> births() const { return births_; }
   CellView Cell(ColumnId column, const Layouts& layouts) const;
+  // Whether this may be the clock of a row whose first insert, before the table had any column,
+  // implies its sentinel. Only a death may then take the implied clocks away.
+  bool MayImplySentinel(const Layouts& layouts) const {
+    return rest_ == Rest::kImplied && layouts.Get(0).empty();
+  }
 
   // --- local writes; each takes its stamps in the order in which cr-sqlite numbers its records.
   // An insert. `replaced`: the key was alive and no delete was reported (INSERT OR REPLACE). Then

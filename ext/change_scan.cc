@@ -26,7 +26,19 @@ Status ChangeScan::AddStream(SiteOrdinal site, DbVersion first, DbVersion last) 
   return {};
 }
 
-// Only the transactions that the row's present clock names.
+Status ChangeScan::AddKeyStream(SiteOrdinal site, DbVersion version,
+                                const std::vector<int64_t>& chunks) {
+  if (filter_.site && *filter_.site != site) return {};
+  if (version < filter_.first || version > filter_.last) return {};
+  SiteId id;
+  TRIBUTARY_RETURN_IF_ERROR(c_->stores().sites.IdOf(site, &id));
+  auto stream = std::make_unique<LogStream>(c_->db(), site, id);
+  TRIBUTARY_RETURN_IF_ERROR(stream->StartKey(version, chunks, filter_.table->id(), *filter_.key));
+  if (!stream->done()) streams_.push_back(std::move(stream));
+  return {};
+}
+
+// Only the chunks that the row's present clock names.
 Status ChangeScan::StartRow(const ChangeFilter& f) {
   Stores& stores = c_->stores();
   RowClock clock;
@@ -40,13 +52,19 @@ Status ChangeScan::StartRow(const ChangeFilter& f) {
   for (const CellClock& cell : clock.cells()) add(cell.stamp);
   if (clock.rest() == Rest::kImplied) {
     RowLookup lookup{.table = f.table->id(), .key = *f.key};
-    TRIBUTARY_RETURN_IF_ERROR(stores.lookup.FindAll({&lookup}));
+    TRIBUTARY_RETURN_IF_ERROR(stores.lookup.Find(&lookup));
+    // Without an exception nothing but that entry speaks for the row.
+    if (!found) {
+      return lookup.found ? AddKeyStream(lookup.first.site, lookup.first.version, {lookup.chunk})
+                          : Status();
+    }
     if (lookup.found) add(lookup.first);
   }
+  std::vector<int64_t> chunks;
   for (const auto& [site, version] : transactions) {
-    if (f.site && *f.site != site) continue;
-    if (version < f.first || version > f.last) continue;
-    TRIBUTARY_RETURN_IF_ERROR(AddStream(site, version, version));
+    TRIBUTARY_RETURN_IF_ERROR(
+        stores.lookup.ChunksOf(site, version, f.table->id(), *f.key, &chunks));
+    TRIBUTARY_RETURN_IF_ERROR(AddKeyStream(site, version, chunks));
   }
   return {};
 }
@@ -122,15 +140,10 @@ Status ChangeScan::NextEntry() {
   return {};
 }
 
-void ChangeScan::AddCell(int column, ColumnId id, Seq seq, bool implied_by_entry) {
-  const RowClock::CellView cell = clock_.Cell(id, table_->layouts());
-  if (cell.implied ? !implied_by_entry
-                   : cell.version == ColVersion(0) ||
-                         cell.stamp != Stamp{stream_->site(), stream_->version(), seq}) {
-    return;
-  }
-  if (filter_.cid && table_->columns()[column].name != *filter_.cid) return;
-  records_.push_back({column, cell.version, seq});
+bool ChangeScan::Wanted(const LiveRecord& record) const {
+  if (!filter_.cid) return true;
+  return *filter_.cid ==
+         (record.column < 0 ? kSentinelCid : table_->columns()[record.column].name);
 }
 
 Status ChangeScan::Expand(bool* any) {
@@ -149,29 +162,11 @@ Status ChangeScan::Expand(bool* any) {
   bool found;
   TRIBUTARY_RETURN_IF_ERROR(stores.rows.Get(table_, e.key, &clock_, &found));
   if (!found) clock_ = RowClock::Implied();
-  const Layouts& layouts = table_->layouts();
-  const bool whole = e.kind == LogKind::kRow || e.kind == LogKind::kAllCells;
-  if (e.kind == LogKind::kSentinel || (whole && e.width == 0)) {
-    const bool live =
-        e.kind == LogKind::kRow
-            ? clock_.rest() == Rest::kImplied && !clock_.sentinel()
-            : clock_.sentinel() == Stamp{stream_->site(), stream_->version(), e.seq};
-    const bool wanted = !filter_.cid || *filter_.cid == kSentinelCid;
-    if (live && wanted) records_.push_back({-1, ColVersion(clock_.cl().value), e.seq});
-  } else if (whole) {
-    if (!layouts.Has(e.layout)) return {};
-    const Layout& layout = layouts.Get(e.layout);
-    for (size_t i = 0; i < layout.size(); i++) {
-      const int column = table_->FindColumn(layout[i]);
-      if (column < 0) continue;
-      AddCell(column, layout[i], e.seq + static_cast<int64_t>(i), e.kind == LogKind::kRow);
-    }
-  } else {
-    for (const LogCell& cell : e.cells) {
-      const int column = table_->FindColumn(cell.column);
-      if (column >= 0) AddCell(column, cell.column, cell.seq, false);
-    }
-  }
+  ForEachLive(*table_, clock_, stream_->site(), stream_->version(), e,
+              [this](const LiveRecord& record) {
+                if (Wanted(record)) records_.push_back(record);
+                return true;
+              });
   *any = !records_.empty();
   if (*any && records_.front().column >= 0) {
     // A row that vanished behind our back (deleted with the sync bit on) has nothing to say.

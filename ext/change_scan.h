@@ -12,6 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "crdt/log_chunk.h"
 #include "ext/connection.h"
+#include "ext/liveness.h"
 #include "ext/log_stream.h"
 #include "ext/row_reader.h"
 
@@ -24,12 +25,6 @@ struct ChangeFilter {
   Table* table = nullptr;          // only this one
   std::optional<std::string> key;  // of that table: only this row
   std::optional<std::string> cid;
-};
-
-struct ChangeRecord {
-  int column = -1;  // index into the table's columns; -1 for the sentinel
-  ColVersion version;
-  Seq seq;
 };
 
 class ChangeScan {
@@ -46,7 +41,7 @@ class ChangeScan {
   void Stop();
 
   // The present record; valid until Next.
-  const ChangeRecord& record() const { return records_[at_]; }
+  const LiveRecord& record() const { return records_[at_]; }
   Table* table() const { return table_; }
   std::string_view key() const { return stream_->entry().key; }
   std::string_view packed_key();
@@ -62,9 +57,10 @@ class ChangeScan {
  private:
   Status StartRow(const ChangeFilter& filter);
   Status AddStream(SiteOrdinal site, DbVersion first, DbVersion last);
+  Status AddKeyStream(SiteOrdinal site, DbVersion version, const std::vector<int64_t>& chunks);
   Status NextEntry();
   Status Expand(bool* any);
-  void AddCell(int column, ColumnId id, Seq seq, bool implied_by_entry);
+  bool Wanted(const LiveRecord& record) const;
   bool Later(size_t a, size_t b) const;
 
   Connection* c_;
@@ -76,7 +72,7 @@ class ChangeScan {
   LogStream* stream_ = nullptr;
   Table* table_ = nullptr;
   RowClock clock_;
-  std::vector<ChangeRecord> records_;
+  std::vector<LiveRecord> records_;
   size_t at_ = 0;
   std::string packed_;
   KeyDecoder decoder_;

@@ -31,7 +31,6 @@ Status Connection::Join() {
       stores_->join.PrepareOnce(db_, "INSERT INTO crsql_transaction(n) VALUES (NULL)"));
   TRIBUTARY_RETURN_IF_ERROR(stores_->join.Run());
   joined_ = true;
-  joined_statement_ = sqlite3_get_autocommit(db_) != 0;
   stores_->log.HoldHead(true);
   TRIBUTARY_RETURN_IF_ERROR(Refresh());
   TRIBUTARY_RETURN_IF_ERROR(stores_->temp_triggers.PrepareOnce(
@@ -53,6 +52,7 @@ Status Connection::Refresh() {
   if (!joined_) {
     stores_->catalog.ForgetTransaction();
     stores_->sites.Forget();
+    stores_->lookup.Forget();
   }
   return {};
 }
@@ -108,12 +108,16 @@ Status Connection::Flush(bool final) {
   return FlushCapture(this);
 }
 
-Status Connection::OnSync() { return Flush(true); }
+Status Connection::OnSync() {
+  syncing_ = true;
+  Status flushed = Flush(true);
+  syncing_ = false;
+  return flushed;
+}
 
 void Connection::OnEnd() {
   held_at_.clear();
   joined_ = false;
-  joined_statement_ = false;
   ts = 0;
   merge_equal_values_ = -1;
   capture.End();
@@ -165,7 +169,7 @@ ScopedHostCounters::ScopedHostCounters(Connection* c)
 ScopedHostCounters::~ScopedHostCounters() {
   sqlite3* db = c_->db();
   sqlite3_set_last_insert_rowid(db, rowid_);
-  if (c_->joined_statement() || sqlite3_changes64(db) == changes_ || !c_->has_stores()) return;
+  if (c_->syncing() || sqlite3_changes64(db) == changes_ || !c_->has_stores()) return;
   // There is no call to set changes(); a statement of ours that "changes" as many rows does.
   Statement& s = c_->stores().restore_changes;
   if (!s.PrepareOnce(db, "DELETE FROM crsql_transaction WHERE n = ?1").ok()) return;

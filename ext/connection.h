@@ -24,7 +24,7 @@ namespace tributary {
 // What needs prepared statements; dropped as a whole to let go of them.
 struct Stores {
   explicit Stores(sqlite3* db)
-      : catalog(db), sites(db), rows(db), log(db), lookup(db), replace_watch(db) {}
+      : catalog(db), sites(db), rows(db), log(db), lookup(db, &log), replace_watch(db) {}
   Catalog catalog;
   Sites sites;
   RowStore rows;
@@ -89,7 +89,7 @@ class Connection {
   // What was held (base_writer.h) when a savepoint began, by its level.
   std::vector<std::pair<int, MergeBuffer>> held_at_;
   bool joined_ = false;
-  bool joined_statement_ = false;  // the transaction is that of one statement (autocommit)
+  bool syncing_ = false;
   bool temp_triggers_ = false;
   int schema_changes_ = 0;
   int8_t merge_equal_values_ = -1;
@@ -97,11 +97,14 @@ class Connection {
  public:
   // Whether a TEMP trigger exists (it could replace rows); known since Join.
   bool has_temp_triggers() const { return temp_triggers_; }
-  // Whether the transaction is that of one statement, which sets changes() when it is done.
-  bool joined_statement() const { return joined_statement_; }
+  // Whether the transaction is being committed.
+  bool syncing() const { return syncing_; }
 };
 
-// Keeps changes() and last_insert_rowid() as the host's statements left them.
+// Keeps last_insert_rowid() and changes() as the host's statements left them. Except for changes()
+// after an explicit COMMIT: SQLite lets no virtual table be written then, and nothing else can set
+// it, so that it counts what our last statement wrote (with FTS5 it is the same). A statement that
+// is a transaction of its own sets changes() after us.
 class ScopedHostCounters {
  public:
   explicit ScopedHostCounters(Connection* c);

@@ -6,6 +6,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "ext/log_writer.h"
+#include "ext/sweep.h"
 
 namespace tributary {
 namespace {
@@ -62,6 +63,8 @@ class Folder {
     TRIBUTARY_RETURN_IF_ERROR(StoreClocks());
     return WriteLog(log);
   }
+  // How many log entries more than before the stored clocks name.
+  int64_t newly_named() const { return newly_named_; }
 
  private:
   // The row of an operation, and of the place it moved away from.
@@ -110,7 +113,9 @@ class Folder {
     for (const uint32_t i : order) {
       FoldRow& row = rows_[i];
       TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Read(row.table, row.key, &clock, &row.stored));
-      if (row.stored) SetClock(&row, std::move(clock));
+      if (!row.stored) continue;
+      newly_named_ -= EntriesNamed(clock, row.table->layouts());
+      SetClock(&row, std::move(clock));
     }
     return {};
   }
@@ -149,6 +154,7 @@ class Folder {
     FoldRow& row = rows_[r];
     if (row.clock == kNoClock) {
       const bool alive = row.inserted || row.was_alive || absent_is_alive;
+      if (alive && !row.inserted) newly_named_--;
       SetClock(&row, alive ? RowClock::Implied() : RowClock());
     }
     return &clocks_[row.clock];
@@ -233,6 +239,7 @@ class Folder {
       if (row.inserted && clock.rest() != Rest::kImplied && clock.births().empty()) {
         clock.SetBirth({kOwnSite, source_->version()});
       }
+      newly_named_ += EntriesNamed(clock, row.table->layouts());
       if (clock.IsImplied()) continue;
       TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Put(row.table, row.key, clock, row.stored));
     }
@@ -246,6 +253,7 @@ class Folder {
   void AddRecords(uint32_t r) {
     const FoldRow& row = rows_[r];
     if (row.clock == kNoClock) {
+      newly_named_++;
       records_.push_back({row.seq, r, LogKind::kRow, 0});
       return;
     }
@@ -280,7 +288,7 @@ class Folder {
       const FoldRow& row = rows_[first.row];
       entry.table = row.table->id();
       entry.layout = row.table->layouts().current_number();
-      entry.width = static_cast<uint32_t>(row.table->columns().size());
+      entry.width = static_cast<uint32_t>(row.table->layouts().current().size());
       entry.key_width = static_cast<uint32_t>(row.table->key().size());
       entry.kind = first.kind;
       entry.seq = first.seq;
@@ -300,13 +308,32 @@ class Folder {
     return log->Close();
   }
 
+  // The first bytes of a key as a number that sorts like them.
+  static uint64_t PrefixOf(std::string_view key) {
+    uint64_t prefix = 0;
+    for (size_t i = 0; i < 8; i++) {
+      prefix = prefix << 8 | (i < key.size() ? static_cast<uint8_t>(key[i]) : 0);
+    }
+    return prefix;
+  }
+
+  // By table and key. Most keys differ in their first bytes, which are compared as one number.
   void SortByKey(std::vector<uint32_t>* order) const {
-    std::sort(order->begin(), order->end(), [this](uint32_t a, uint32_t b) {
-      const FoldRow& x = rows_[a];
-      const FoldRow& y = rows_[b];
+    struct Item {
+      uint64_t prefix;
+      uint32_t row;
+    };
+    std::vector<Item> items;
+    items.reserve(order->size());
+    for (const uint32_t r : *order) items.push_back({PrefixOf(rows_[r].key), r});
+    std::sort(items.begin(), items.end(), [this](const Item& a, const Item& b) {
+      const FoldRow& x = rows_[a.row];
+      const FoldRow& y = rows_[b.row];
       if (x.table != y.table) return x.table->id() < y.table->id();
+      if (a.prefix != b.prefix) return a.prefix < b.prefix;
       return x.key < y.key;
     });
+    for (size_t i = 0; i < items.size(); i++) (*order)[i] = items[i].row;
   }
 
   static constexpr uint32_t kNoRow = UINT32_MAX;
@@ -315,6 +342,7 @@ class Folder {
   Stores& stores_;
   StampSource* source_;
   const Seq first_seq_;
+  int64_t newly_named_ = 0;
   absl::flat_hash_map<RowName, uint32_t, RowNameHash> index_;
   std::vector<FoldRow> rows_;
   std::vector<OpRows> op_rows_;
@@ -351,6 +379,7 @@ Status FlushCapture(Connection* c) {
                 {.commit_ms = NowMs(), .ts = c->ts});
   Folder folder(c, &source);
   TRIBUTARY_RETURN_IF_ERROR(folder.Run(&log));
+  TRIBUTARY_RETURN_IF_ERROR(SweepLog(c, folder.newly_named(), &head));
   TRIBUTARY_RETURN_IF_ERROR(c->stores().log.WriteHead(head));
   capture.state.next_seq = source.next();
   capture.Flushed();
@@ -375,7 +404,7 @@ Status LogBackfill(Connection* c, Table* table) {
                 {.backfill = true, .commit_ms = NowMs(), .ts = c->ts});
   LogEntry entry{.table = table->id(),
                  .layout = table->layouts().current_number(),
-                 .width = static_cast<uint32_t>(table->columns().size()),
+                 .width = static_cast<uint32_t>(table->layouts().current().size()),
                  .key_width = static_cast<uint32_t>(table->key().size()),
                  .kind = LogKind::kRow};
   std::string key;
@@ -392,6 +421,7 @@ Status LogBackfill(Connection* c, Table* table) {
     TRIBUTARY_RETURN_IF_ERROR(keys.Step(&row));
   }
   TRIBUTARY_RETURN_IF_ERROR(log.Close());
+  TRIBUTARY_RETURN_IF_ERROR(SweepLog(c, c->stores().log.growth().entries, &head));
   c->capture.state.next_seq = source.next();
   return c->stores().log.WriteHead(head);
 }

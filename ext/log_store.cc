@@ -10,8 +10,11 @@ constexpr char kHeadFormat = 1;
 std::string EncodeHead(const LogHead& head) {
   std::string data(1, kHeadFormat);
   PutVarint(&data, static_cast<uint64_t>(head.last_version.value));
-  PutVarint(&data, static_cast<uint64_t>(head.debt));
+  PutVarint(&data, static_cast<uint64_t>(head.bytes));
+  PutVarint(&data, static_cast<uint64_t>(head.entries));
+  PutVarint(&data, static_cast<uint64_t>(head.stale));
   if (head.sweeping) {
+    PutVarint(&data, static_cast<uint64_t>(head.credit));
     PutVarint(&data, head.sweep_site);
     PutVarint(&data, static_cast<uint64_t>(head.sweep_version.value));
     PutVarint(&data, static_cast<uint64_t>(head.sweep_chunk));
@@ -23,13 +26,13 @@ bool DecodeHead(std::string_view data, LogHead* head) {
   ByteReader in(data);
   uint8_t format;
   if (!in.Byte(&format) || format != kHeadFormat || !in.Count(&head->last_version.value) ||
-      !in.Count(&head->debt)) {
+      !in.Count(&head->bytes) || !in.Count(&head->entries) || !in.Count(&head->stale)) {
     return false;
   }
   head->sweeping = !in.empty();
   if (!head->sweeping) return true;
   int64_t site;
-  if (!in.Count(&site) || site > UINT32_MAX || !in.Count(&head->sweep_version.value) ||
+  if (!in.Count(&head->credit) || !in.Count(&site) || site > UINT32_MAX || !in.Count(&head->sweep_version.value) ||
       !in.Count(&head->sweep_chunk)) {
     return false;
   }
@@ -70,7 +73,8 @@ Status LogStore::WriteHead(const LogHead& head) {
   return {};
 }
 
-Status LogStore::Append(SiteOrdinal site, DbVersion version, std::string_view data) {
+Status LogStore::Append(SiteOrdinal site, DbVersion version, std::string_view data,
+                        KeyFilterBuilder* keys) {
   if (site != last_site_ || version != last_version_) {
     TRIBUTARY_RETURN_IF_ERROR(next_chunk_.PrepareOnce(
         db_,
@@ -84,11 +88,12 @@ Status LogStore::Append(SiteOrdinal site, DbVersion version, std::string_view da
     last_site_ = site;
     last_version_ = version;
   }
-  return Replace(site, version, ++last_chunk_, data);
+  TRIBUTARY_RETURN_IF_ERROR(Write(site, version, ++last_chunk_, data));
+  return filters_.Appended(site, version, last_chunk_, data.size(), keys);
 }
 
-Status LogStore::Replace(SiteOrdinal site, DbVersion version, int64_t chunk,
-                         std::string_view data) {
+Status LogStore::Write(SiteOrdinal site, DbVersion version, int64_t chunk, std::string_view data) {
+  changes_++;
   TRIBUTARY_RETURN_IF_ERROR(write_chunk_.PrepareOnce(
       db_,
       "INSERT INTO crsql_log(site, version, chunk, data) VALUES (?1, ?2, ?3, ?4) "
@@ -100,13 +105,38 @@ Status LogStore::Replace(SiteOrdinal site, DbVersion version, int64_t chunk,
   return write_chunk_.Run();
 }
 
+Status LogStore::SizeOf(SiteOrdinal site, DbVersion version, int64_t chunk, int64_t* size) {
+  TRIBUTARY_RETURN_IF_ERROR(size_.PrepareOnce(
+      db_, "SELECT length(data) FROM crsql_log WHERE site = ?1 AND version = ?2 AND chunk = ?3"));
+  size_.Bind(1, site);
+  size_.Bind(2, version.value);
+  size_.Bind(3, chunk);
+  ScopedReset reset(&size_);
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(size_.Step(&row));
+  *size = row ? size_.Int(0) : 0;
+  return {};
+}
+
+Status LogStore::Replace(SiteOrdinal site, DbVersion version, int64_t chunk,
+                         std::string_view data) {
+  int64_t size;
+  TRIBUTARY_RETURN_IF_ERROR(SizeOf(site, version, chunk, &size));
+  TRIBUTARY_RETURN_IF_ERROR(Write(site, version, chunk, data));
+  return filters_.Lost(site, version, chunk, size - static_cast<int64_t>(data.size()));
+}
+
 Status LogStore::Remove(SiteOrdinal site, DbVersion version, int64_t chunk) {
+  int64_t size;
+  TRIBUTARY_RETURN_IF_ERROR(SizeOf(site, version, chunk, &size));
+  changes_++;
   TRIBUTARY_RETURN_IF_ERROR(remove_chunk_.PrepareOnce(
       db_, "DELETE FROM crsql_log WHERE site = ?1 AND version = ?2 AND chunk = ?3"));
   remove_chunk_.Bind(1, site);
   remove_chunk_.Bind(2, version.value);
   remove_chunk_.Bind(3, chunk);
-  return remove_chunk_.Run();
+  TRIBUTARY_RETURN_IF_ERROR(remove_chunk_.Run());
+  return filters_.Lost(site, version, chunk, size);
 }
 
 }  // namespace tributary

@@ -1,7 +1,8 @@
 // The version log: crsql_log(site, version, chunk, data), what each transaction wrote, in chunks
 // (crdt/log_chunk.h); and its head, the row that sorts behind all of this site's own versions:
-//   format byte 1; varints: last version issued here; bytes of entries logged since the last sweep
-//   began; position of the sweep (site, version, chunk)
+//   format byte 1; varints: last version issued here; bytes and entries of the log; bytes of them
+//   that have become stale since the last sweep began; and while a sweep (ext/sweep.h) is under way
+//   the bytes that it may still read, and its position (site, version, chunk)
 #ifndef TRIBUTARY_EXT_LOG_STORE_H_
 #define TRIBUTARY_EXT_LOG_STORE_H_
 
@@ -9,9 +10,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "crdt/ids.h"
 #include "crdt/log_chunk.h"
+#include "ext/log_filters.h"
 #include "ext/sql.h"
 
 namespace tributary {
@@ -25,8 +28,11 @@ inline constexpr size_t kChunkBytes = 16 << 10;
 
 struct LogHead {
   DbVersion last_version;  // the last that this site issued
-  int64_t debt = 0;        // bytes logged that may have made earlier entries stale, not yet swept
+  int64_t bytes = 0;       // of all chunks
+  int64_t entries = 0;     // in them
+  int64_t stale = 0;       // bytes that have become stale since the last sweep began, about
   bool sweeping = false;   // a sweep is under way and stands before the position below
+  int64_t credit = 0;      // bytes that it may read by now
   SiteOrdinal sweep_site = 0;
   DbVersion sweep_version;
   int64_t sweep_chunk = 0;
@@ -34,7 +40,7 @@ struct LogHead {
 
 class LogStore {
  public:
-  explicit LogStore(sqlite3* db) : db_(db) {}
+  explicit LogStore(sqlite3* db) : db_(db), filters_(db) {}
 
   // While held (inside a write transaction, when nobody else can change it) the head is read once.
   Status ReadHead(LogHead* head);
@@ -48,12 +54,30 @@ class LogStore {
     last_site_ = site;
     last_version_ = version;
     last_chunk_ = -1;
+    filters_.StartTransaction(site, version);
   }
 
-  // Appends a chunk behind those that the transaction has already.
-  Status Append(SiteOrdinal site, DbVersion version, std::string_view data);
+  // Appends a chunk behind those that the transaction has already. Empties `keys`, the keys of its
+  // entries.
+  Status Append(SiteOrdinal site, DbVersion version, std::string_view data, KeyFilterBuilder* keys);
+  // REQUIRES: data has no key that the chunk had not, so that its filter holds for it, and is not
+  // longer.
   Status Replace(SiteOrdinal site, DbVersion version, int64_t chunk, std::string_view data);
   Status Remove(SiteOrdinal site, DbVersion version, int64_t chunk);
+  // Moves whenever this connection changes chunks, though not when that is rolled back.
+  int64_t changes() const { return changes_; }
+
+  // What was appended since this was last taken; a LogWriter reports it.
+  struct Growth {
+    int64_t bytes = 0;
+    int64_t entries = 0;
+  };
+  void Grew(int64_t bytes, int64_t entries) {
+    growth_.bytes += bytes;
+    growth_.entries += entries;
+  }
+  const Growth& growth() const { return growth_; }
+  Growth TakeGrowth() { return std::exchange(growth_, {}); }
 
   // How often the schema has changed under this connection: moves when it did.
   int schema_changes() const {
@@ -63,16 +87,23 @@ class LogStore {
   }
 
  private:
+  Status Write(SiteOrdinal site, DbVersion version, int64_t chunk, std::string_view data);
+  Status SizeOf(SiteOrdinal site, DbVersion version, int64_t chunk, int64_t* size);
+
   sqlite3* db_;
+  LogFilters filters_;
+  int64_t changes_ = 0;
   Statement read_head_;
   Statement write_head_;
   Statement next_chunk_;
   Statement write_chunk_;
   Statement remove_chunk_;
+  Statement size_;
   // Where the last Append went, so that a run of chunks asks for its number once.
   SiteOrdinal last_site_ = 0;
   DbVersion last_version_{-1};
   int64_t last_chunk_ = 0;
+  Growth growth_;
   bool hold_head_ = false;
   std::optional<LogHead> head_;
 
@@ -80,7 +111,9 @@ class LogStore {
   // Forgets what Append remembers: after a rollback, and between transactions.
   void ForgetPosition() {
     last_version_ = DbVersion(-1);
+    growth_ = {};
     head_.reset();
+    filters_.Forget();
   }
 };
 

@@ -25,7 +25,31 @@ Status LogStream::Start(DbVersion first, DbVersion last) {
   return sorted_.empty() ? Next() : Status();
 }
 
+Status LogStream::StartKey(DbVersion version, const std::vector<int64_t>& chunks, int64_t table,
+                           std::string_view key) {
+  version_ = version;
+  Statement chunk;
+  TRIBUTARY_RETURN_IF_ERROR(chunk.Prepare(
+      db_, "SELECT data FROM crsql_log WHERE site = ?1 AND version = ?2 AND chunk = ?3"));
+  chunk.Bind(1, site_);
+  chunk.Bind(2, version.value);
+  for (const int64_t number : chunks) {
+    chunk.Bind(3, number);
+    bool row;
+    TRIBUTARY_RETURN_IF_ERROR(chunk.Step(&row));
+    if (row) TRIBUTARY_RETURN_IF_ERROR(AddSorted(chunk.Blob(0), table, key));
+    chunk.Reset();
+  }
+  FinishSorted();
+  done_ = sorted_.empty();
+  return {};
+}
+
 Status LogStream::NextChunk() {
+  if (!chunks_.prepared()) {  // the entries of one key are all there is
+    done_ = true;
+    return {};
+  }
   bool row;
   do {
     TRIBUTARY_RETURN_IF_ERROR(chunks_.Step(&row));
@@ -75,13 +99,25 @@ Status LogStream::LoadSorted() {
     bool row;
     TRIBUTARY_RETURN_IF_ERROR(chunks.Step(&row));
     if (!row) break;
-    LogChunkReader reader;
-    if (!reader.Open(chunks.Blob(0))) return Malformed();
-    while (reader.Next()) {
-      sorted_.push_back({std::string(reader.entry().key), reader.entry(), reader.header()});
-    }
-    if (!reader.ok()) return Malformed();
+    TRIBUTARY_RETURN_IF_ERROR(AddSorted(chunks.Blob(0), 0, {}));
   }
+  FinishSorted();
+  return {};
+}
+
+// All entries, or only those of a key. REQUIRES: a key is not empty.
+Status LogStream::AddSorted(std::string_view data, int64_t table, std::string_view key) {
+  LogChunkReader reader;
+  if (!reader.Open(data)) return Malformed();
+  while (reader.Next()) {
+    const LogEntry& e = reader.entry();
+    if (!key.empty() && (e.table != table || e.key != key)) continue;
+    sorted_.push_back({std::string(e.key), e, reader.header()});
+  }
+  return reader.ok() ? Status() : Malformed();
+}
+
+void LogStream::FinishSorted() {
   std::stable_sort(sorted_.begin(), sorted_.end(), [](const Owned& a, const Owned& b) {
     if (a.entry.seq != b.entry.seq) return a.entry.seq < b.entry.seq;
     return a.entry.kind > b.entry.kind;  // a sentinel before the cell that stood in for it
@@ -89,7 +125,6 @@ Status LogStream::LoadSorted() {
   for (Owned& o : sorted_) o.entry.key = o.key;
   at_ = 0;
   sorted_version_ = version_;
-  return {};
 }
 
 Status LogStream::Next() {

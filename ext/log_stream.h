@@ -18,6 +18,9 @@ class LogStream {
 
   // Starts at the first entry of the versions first..last.
   Status Start(DbVersion first, DbVersion last);
+  // Only what these chunks of one version say of one key.
+  Status StartKey(DbVersion version, const std::vector<int64_t>& chunks, int64_t table,
+                  std::string_view key);
   Status Next();
   bool done() const { return done_; }
 
@@ -40,6 +43,8 @@ class LogStream {
   Status NextChunk();
   Status IsInOrder(bool* in_order);
   Status LoadSorted();
+  Status AddSorted(std::string_view data, int64_t table, std::string_view key);
+  void FinishSorted();
   Status Malformed() const;
 
   sqlite3* db_;

@@ -16,16 +16,17 @@ class LogWriter {
   Status Add(const LogEntry& entry) {
     if (!chunk_.empty() && entry.seq < chunk_.next()) TRIBUTARY_RETURN_IF_ERROR(Close());
     chunk_.Add(entry);
+    entries_++;
+    keys_.Add(entry.table, entry.key);
     return chunk_.size() < kChunkBytes ? Status() : Close();
   }
   // Writes what is left.
   Status Close() {
     if (chunk_.empty()) return {};
     const std::string data = chunk_.Finish(header_);
-    bytes_ += static_cast<int64_t>(data.size());
-    return log_->Append(site_, version_, data);
+    log_->Grew(static_cast<int64_t>(data.size()), std::exchange(entries_, 0));
+    return log_->Append(site_, version_, data, &keys_);
   }
-  int64_t bytes() const { return bytes_; }
 
  private:
   LogStore* log_;
@@ -33,7 +34,8 @@ class LogWriter {
   DbVersion version_;
   LogHeader header_;
   LogChunkWriter chunk_;
-  int64_t bytes_ = 0;
+  KeyFilterBuilder keys_;  // of the entries in chunk_
+  int64_t entries_ = 0;  // of the chunk
 };
 
 }  // namespace tributary

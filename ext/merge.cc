@@ -7,6 +7,7 @@
 #include "crdt/packed.h"
 #include "ext/base_writer.h"
 #include "ext/log_writer.h"
+#include "ext/sweep.h"
 
 namespace tributary {
 namespace {
@@ -56,11 +57,13 @@ class Merger {
     TRIBUTARY_RETURN_IF_ERROR(FindTarget());
     TRIBUTARY_RETURN_IF_ERROR(FindRow());
     MergeRow& row = stores_.merge.rows()[row_];
+    RowClock::CellView local;
+    if (!is_sentinel_) TRIBUTARY_RETURN_IF_ERROR(LocalCell(&row, &local));
     const MergeQuestion question{
         .local_cl = row.clock.cl(),
         .incoming_cl = change_.cl,
         .is_sentinel = is_sentinel_,
-        .local_version = is_sentinel_ ? ColVersion(0) : LocalCell(row).version,
+        .local_version = local.version,
         .incoming_version = change_.col_version};
     TieBreak tie;
     if (NeedsTieBreak(question)) TRIBUTARY_RETURN_IF_ERROR(BreakTie(&row, &tie));
@@ -96,21 +99,13 @@ class Merger {
           "crsql_changes: could not find the schema information for table ",
           std::string(change_.table), ": it is not replicated here; SELECT crsql_as_crr on it first"));
     }
-    std::vector<Value> values;
-    if (!UnpackValues(change_.pk, &values)) {
-      return Status::Error(absl::StrCat("crsql_changes: the pk of a change for table ",
-                                        table_->name(), " is not a packed key"));
-    }
-    TRIBUTARY_RETURN_IF_ERROR(table_->EncodeForeignKey(values, &key_));
+    known_row_ = stores_.merge.FindLast(table_, change_.pk);
+    if (known_row_ < 0) TRIBUTARY_RETURN_IF_ERROR(DecodeKey());
     // An even causal length is a delete, whatever column it names.
     is_sentinel_ = change_.cid == kSentinelCid || !IsAlive(change_.cl);
     if (!is_sentinel_) {
       column_ = table_->FindColumn(change_.cid);
-      if (column_ < 0) {
-        return Status::Error(absl::StrCat("crsql_changes: table ", table_->name(),
-                                          " has no replicated column ", std::string(change_.cid),
-                                          ": the sender's schema is another"));
-      }
+      if (column_ < 0) return UnknownColumn();
       TRIBUTARY_RETURN_IF_ERROR(
           value_.Convert(c_->db(), table_->columns()[column_].affinity, change_.value));
     }
@@ -129,14 +124,35 @@ class Merger {
     return {};
   }
 
+  Status UnknownColumn() const {
+    const std::string& table = table_->name();
+    const std::string why =
+        table_->IsUnreplicated(change_.cid)
+            ? absl::StrCat("; the column was added since: SELECT crsql_as_crr('", table,
+                           "') again to replicate it")
+            : ": the sender's schema is another";
+    return Status::Error(absl::StrCat("crsql_changes: table ", table, " has no replicated column ",
+                                      std::string(change_.cid), why));
+  }
+
+  Status DecodeKey() {
+    std::vector<Value> values;
+    if (!UnpackValues(change_.pk, &values)) {
+      return Status::Error(absl::StrCat("crsql_changes: the pk of a change for table ",
+                                        table_->name(), " is not a packed key"));
+    }
+    return table_->EncodeForeignKey(values, &key_);
+  }
+
   Status FindRow() {
-    const int64_t known = stores_.merge.Find(*table_, key_);
-    if (known >= 0) {
-      row_ = static_cast<uint32_t>(known);
+    if (known_row_ < 0) known_row_ = stores_.merge.Find(*table_, key_);
+    if (known_row_ >= 0) {
+      row_ = static_cast<uint32_t>(known_row_);
       MergeRow& row = stores_.merge.rows()[row_];
       if (!row.reload) return {};
-      TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Get(table_, key_, &row.clock, &row.stored));
+      TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Get(table_, row.key, &row.clock, &row.stored));
       if (!row.stored) row.clock = RowClock::Implied();
+      row.named = EntriesNamed(row.clock, table_->layouts());
       row.reload = false;
       return {};
     }
@@ -145,26 +161,46 @@ class Merger {
     TRIBUTARY_RETURN_IF_ERROR(table_->RowExists(key_, &row.in_base, &row.rowid));
     if (!row.stored && row.in_base) row.clock = RowClock::Implied();
     row.never_seen = !row.stored && !row.in_base;
+    row.named = EntriesNamed(row.clock, table_->layouts());
     row_ = stores_.merge.Add(std::move(row));
+    stores_.merge.Remember(row_, change_.pk);
     return {};
   }
 
-  RowClock::CellView LocalCell(const MergeRow& row) const {
-    return row.clock.Cell(table_->columns()[column_].id, table_->layouts());
+  // The cell's clock here. That of a column that was added later is only implied where the row's log
+  // entry has the column (T3).
+  Status LocalCell(MergeRow* row, RowClock::CellView* cell) {
+    const DataColumn& column = table_->columns()[column_];
+    *cell = row->clock.Cell(column.id, table_->layouts());
+    if (!cell->implied || column.layout == 0) return {};
+    bool found;
+    Stamp stamp;
+    TRIBUTARY_RETURN_IF_ERROR(ImpliedStamp(row, &found, &stamp));
+    if (!found) *cell = {};
+    return {};
   }
 
-  // The stamp of a cell or sentinel that the log implies, if the log has the row.
+  // The stamp of a cell or sentinel that the log implies, if the log has it.
   Status ImpliedStamp(MergeRow* row, bool* found, Stamp* stamp) {
+    const Layouts& layouts = table_->layouts();
     if (!row->looked_up) {
       RowLookup lookup{.table = table_->id(), .key = row->key};
       TRIBUTARY_RETURN_IF_ERROR(stores_.lookup.Find(stamp_, &lookup));
       row->looked_up = true;
-      row->has_implied = lookup.found;
+      row->has_implied = lookup.found && layouts.Has(lookup.layout);
       row->implied = lookup.first;
+      row->implied_layout = lookup.layout;
     }
     *found = row->has_implied;
+    if (!*found) return {};
     *stamp = row->implied;
-    if (!is_sentinel_) stamp->seq = stamp->seq + column_;
+    if (is_sentinel_) {
+      *found = layouts.Get(row->implied_layout).empty();
+      return {};
+    }
+    const int rank = layouts.Rank(row->implied_layout, table_->columns()[column_].id);
+    *found = rank >= 0;
+    stamp->seq = stamp->seq + rank;
     return {};
   }
 
@@ -176,11 +212,12 @@ class Merger {
         return {};
       }
       *found = false;
-      // A table of keys alone: the first insert implies a sentinel.
-      if (!table_->columns().empty() || row->clock.rest() != Rest::kImplied) return {};
+      // In a table of keys alone the first insert implies a sentinel.
+      if (!row->clock.MayImplySentinel(table_->layouts())) return {};
       return ImpliedStamp(row, found, stamp);
     }
-    const RowClock::CellView cell = LocalCell(*row);
+    RowClock::CellView cell;
+    TRIBUTARY_RETURN_IF_ERROR(LocalCell(row, &cell));
     if (cell.implied) return ImpliedStamp(row, found, stamp);
     *stamp = cell.stamp;
     return {};
@@ -236,7 +273,8 @@ class Merger {
   void Record(MergeRow* row, MergeAction action) {
     const ColumnId column = is_sentinel_ ? 0 : table_->columns()[column_].id;
     // One stamp with two values, from a peer that lies: the log has the stamp already.
-    if (action == MergeAction::kSet && LocalCell(*row).stamp == stamp_) {
+    if (action == MergeAction::kSet &&
+        row->clock.Cell(column, table_->layouts()).stamp == stamp_) {
       row->clock.Apply(action, change_.cl, is_sentinel_, column, change_.col_version, stamp_);
       row->dirty = true;
       return;
@@ -265,6 +303,7 @@ class Merger {
   StoredValue value_;
   SiteOrdinal site_ = 0;
   Stamp stamp_;
+  int64_t known_row_ = -1;  // index of the row in the buffer, if it is there
   uint32_t row_ = 0;
 };
 
@@ -286,7 +325,7 @@ Status LogRun(LogStore* log, const std::vector<MergeRow>& rows, const WonRecord*
     const MergeRow& row = rows[w->row];
     entry.table = row.table->id();
     entry.layout = row.table->layouts().current_number();
-    entry.width = static_cast<uint32_t>(row.table->columns().size());
+    entry.width = static_cast<uint32_t>(row.table->layouts().current().size());
     entry.key_width = static_cast<uint32_t>(row.table->key().size());
     entry.kind = w->kind;
     entry.seq = w->stamp.seq;
@@ -324,6 +363,7 @@ Status FlushMerge(Connection* c, bool final) {
   std::vector<MergeRow>& rows = buffer.rows();
   std::vector<WonRecord>& won = buffer.won();
   std::vector<WonRecord> first_inserts(rows.size());
+  int64_t newly_named = 0;
   for (uint32_t r = 0; r < rows.size(); r++) {
     MergeRow& row = rows[r];
     if (!row.dirty) continue;
@@ -331,9 +371,11 @@ Status FlushMerge(Connection* c, bool final) {
         row.never_seen ? row.clock.ToImplied(row.table->layouts()) : std::nullopt;
     if (first) {
       first_inserts[r] = {.row = r, .kind = LogKind::kRow, .stamp = *first};
+      newly_named++;
       continue;
     }
     row.clock.Compact(row.table->layouts());
+    newly_named += EntriesNamed(row.clock, row.table->layouts()) - row.named;
     TRIBUTARY_RETURN_IF_ERROR(stores.rows.Put(row.table, row.key, row.clock, row.stored));
   }
   std::vector<WonRecord> records;
@@ -370,7 +412,7 @@ Status FlushMerge(Connection* c, bool final) {
   }
   buffer.KeepHeld();
   stores.lookup.Forget();
-  return {};
+  return SweepLog(c, newly_named);
 }
 
 }  // namespace tributary

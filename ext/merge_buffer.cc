@@ -10,10 +10,6 @@ std::string MergeBuffer::Name(const Table& table, std::string_view key) {
 }
 
 int64_t MergeBuffer::Find(const Table& table, std::string_view key) const {
-  // Records of one row mostly come in a run.
-  if (!rows_.empty() && rows_.back().table == &table && rows_.back().key == key) {
-    return static_cast<int64_t>(rows_.size()) - 1;
-  }
   const auto it = index_.find(Name(table, key));
   return it == index_.end() ? -1 : static_cast<int64_t>(it->second);
 }
@@ -36,6 +32,7 @@ void MergeBuffer::Clear() {
   won_.clear();
   index_.clear();
   seen_.clear();
+  last_row_ = -1;
   bytes_ = 0;
   held_bytes_ = 0;
 }

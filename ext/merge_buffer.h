@@ -24,6 +24,7 @@ struct MergeRow {
   bool never_seen = false;  // when first looked up: no record and no row
   bool in_base = false;     // the row exists in the base table
   int64_t rowid = 0;        // and has, or had, this rowid there
+  int64_t named = 0;        // by how many log entries its clock was made, before any merge
   bool dirty = false;
   bool reload = false;      // the clock must be read again before it is used
 
@@ -37,6 +38,7 @@ struct MergeRow {
   bool looked_up = false;   // `implied` has been asked for
   bool has_implied = false;
   Stamp implied;            // of the first implied cell, if the log has the row's entry
+  uint32_t implied_layout = 0;
 };
 
 // A record that won when it was merged.
@@ -56,6 +58,15 @@ class MergeBuffer {
   bool full() const { return bytes_ >= kFlushBytes; }
   // Index of the row in rows(), or -1.
   int64_t Find(const Table& table, std::string_view key) const;
+  // The same for the packed key that the last Remember was given: records of one row come in a run.
+  int64_t FindLast(const Table* table, std::string_view pk) const {
+    const bool same = last_row_ >= 0 && rows_[last_row_].table == table && last_pk_ == pk;
+    return same ? last_row_ : -1;
+  }
+  void Remember(uint32_t row, std::string_view pk) {
+    last_row_ = row;
+    last_pk_ = pk;
+  }
   uint32_t Add(MergeRow row);
   void AddWon(const WonRecord& won) {
     won_.push_back(won);
@@ -78,6 +89,8 @@ class MergeBuffer {
   std::vector<WonRecord> won_;
   absl::flat_hash_map<std::string, uint32_t> index_;
   absl::flat_hash_map<SiteOrdinal, DbVersion> seen_;
+  int64_t last_row_ = -1;
+  std::string last_pk_;
   size_t bytes_ = 0;
   size_t held_bytes_ = 0;
 };

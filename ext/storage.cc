@@ -14,11 +14,16 @@ CREATE TABLE IF NOT EXISTS main.crsql_tracked_peers(site_id BLOB NOT NULL, versi
 CREATE TABLE main.crsql_peers(ordinal INTEGER PRIMARY KEY, seen INTEGER NOT NULL);
 CREATE TABLE main.crsql_tables(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE main.crsql_columns(table_id INTEGER NOT NULL, id INTEGER NOT NULL, name TEXT NOT NULL,
-  PRIMARY KEY(table_id, id)) WITHOUT ROWID;
+  layout INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(table_id, id)) WITHOUT ROWID;
 CREATE TABLE main.crsql_rows(table_id INTEGER NOT NULL, key BLOB NOT NULL, clock BLOB NOT NULL,
   PRIMARY KEY(table_id, key)) WITHOUT ROWID;
 CREATE TABLE main.crsql_log(site INTEGER NOT NULL, version INTEGER NOT NULL, chunk INTEGER NOT NULL,
   data BLOB NOT NULL, PRIMARY KEY(site, version, chunk)) WITHOUT ROWID;
+CREATE TABLE main.crsql_log_filters(id INTEGER PRIMARY KEY, ranges BLOB NOT NULL,
+  filter BLOB NOT NULL);
+CREATE TABLE main.crsql_log_covered(site INTEGER PRIMARY KEY, version INTEGER NOT NULL);
+CREATE TABLE main.crsql_log_late(site INTEGER NOT NULL, version INTEGER NOT NULL,
+  chunk INTEGER NOT NULL, PRIMARY KEY(site, version, chunk)) WITHOUT ROWID;
 CREATE VIEW main.crsql_db_versions AS
   SELECT s.site_id AS site_id, p.seen AS db_version
     FROM crsql_peers p JOIN crsql_site_id s ON s.ordinal = p.ordinal

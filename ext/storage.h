@@ -4,9 +4,10 @@
 //   crsql_site_id(site_id, ordinal)        known sites; ordinal 0 is this replica
 //   crsql_peers(ordinal, seen)             highest version seen of each peer
 //   crsql_tables(id, name)                 replicated tables
-//   crsql_columns(table_id, id, name)      and their columns
+//   crsql_columns(table_id, id, name, layout)  and their columns, see ext/table.h
 //   crsql_rows(table_id, key, clock)       exceptions, see crdt/row_clock.h
 //   crsql_log(site, version, chunk, data)  the version log, see ext/log_store.h
+//   crsql_log_filters, _covered, _late     where in it a key may be, see ext/log_filters.h
 //   crsql_tracked_peers(...)               for the host's own use, as in cr-sqlite
 //   crsql_db_versions                      view: highest version seen per site, ours included
 #ifndef TRIBUTARY_EXT_STORAGE_H_

@@ -1,5 +1,7 @@
 #include "ext/table.h"
 
+#include <utility>
+
 #include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -45,8 +47,13 @@ int Table::FindColumn(std::string_view name) const {
   return -1;
 }
 
+bool Table::IsUnreplicated(std::string_view name) const {
+  return absl::c_linear_search(unreplicated_, name);
+}
+
 Status Table::Load() {
   TRIBUTARY_RETURN_IF_ERROR(LoadSchema());
+  TRIBUTARY_RETURN_IF_ERROR(LoadTriggers());
   return LoadCatalog();
 }
 
@@ -82,9 +89,6 @@ Status Table::LoadSchema() {
     }
   }
   if (!without_rowid) FindRowidName();
-  insert_.resize(columns_.size() + 1);
-  update_.resize(columns_.size());
-  update_at_.resize(columns_.size());
   return {};
 }
 
@@ -100,13 +104,14 @@ void Table::FindRowidName() {
   }
 }
 
-Status Table::LoadCatalog() {
+Status Table::LoadTriggers() {
   Statement s;
   bool row;
   TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      db_, "SELECT EXISTS(SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND name = ?1)"));
-  const std::string replace_trigger = absl::StrCat(name_, "__crsql_rtrig");
-  s.BindText(1, replace_trigger);
+      db_,
+      "SELECT EXISTS(SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 "
+      "COLLATE NOCASE AND name LIKE '%\\_\\_crsql\\_rtrig' ESCAPE '\\')"));
+  s.BindText(1, name_);
   TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
   has_replace_trigger_ = s.Int(0) != 0;
   TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
@@ -117,34 +122,65 @@ Status Table::LoadCatalog() {
   s.BindText(1, name_);
   TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
   has_user_triggers_ = s.Int(0) != 0;
-  TRIBUTARY_RETURN_IF_ERROR(
-      s.Prepare(db_, "SELECT id, name FROM crsql_columns WHERE table_id = ?1 ORDER BY id"));
+  return {};
+}
+
+Status Table::LoadCatalog() {
+  Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+      db_, "SELECT id, name, layout FROM crsql_columns WHERE table_id = ?1 ORDER BY id"));
   s.Bind(1, id_);
-  Layout layout;
-  size_t known = 0;
+  std::vector<KnownColumn> known;
+  uint32_t last = 0;
   for (;;) {
+    bool row;
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
     if (!row) break;
-    const int i = FindColumn(s.Text(1));
-    if (i < 0) {
-      return Status::Error(absl::StrCat("table ", name_, " was altered: column ",
-                                        std::string(s.Text(1)), " is gone; call crsql_as_table('",
-                                        name_, "') and crsql_as_crr('", name_,
-                                        "') to replicate it anew"));
+    const int64_t layout = s.Int(2);
+    // Each layout but the first brings a column.
+    if (layout < last || layout > last + 1 || layout > UINT16_MAX) {
+      return Status::Corrupt(absl::StrCat("crsql_columns: layout ", layout, " of table ", name_,
+                                          " does not follow ", last));
     }
-    columns_[i].id = static_cast<ColumnId>(s.Int(0));
-    layout.push_back(columns_[i].id);
-    known++;
+    last = static_cast<uint32_t>(layout);
+    known.push_back({static_cast<ColumnId>(s.Int(0)), std::string(s.Text(1)), last});
   }
-  if (known != columns_.size()) {
-    return Status::Error(absl::StrCat("table ", name_,
-                                      " was altered: it has a column that is not replicated; call "
-                                      "crsql_as_table('",
-                                      name_, "') and crsql_as_crr('", name_,
-                                      "') to replicate it anew"));
+  for (uint32_t number = 0; number <= last; number++) {
+    Layout layout;
+    for (const KnownColumn& k : known) {
+      if (k.layout <= number) layout.push_back(k.id);
+    }
+    layouts_.Add(std::move(layout));
   }
-  layouts_.Add(std::move(layout));
+  MapColumns(known);
+  insert_.resize(columns_.size() + 1);
+  update_.resize(columns_.size());
+  update_at_.resize(columns_.size());
   return {};
+}
+
+// The replicated columns are the schema's first ones: ALTER TABLE adds at the end, and renames in
+// place. SQLite lets none be dropped while our triggers name it; who removes these first and then
+// drops columns is left with those whose names are known.
+void Table::MapColumns(const std::vector<KnownColumn>& known) {
+  std::vector<DataColumn> schema = std::exchange(columns_, {});
+  std::vector<bool> taken(schema.size());
+  const bool by_position = known.size() <= schema.size();
+  for (size_t k = 0; k < known.size(); k++) {
+    size_t i = k;
+    if (!by_position) {
+      i = 0;
+      while (i < schema.size() && schema[i].name != known[k].name) i++;
+      if (i == schema.size() || taken[i]) continue;
+    }
+    taken[i] = true;
+    schema[i].id = known[k].id;
+    schema[i].layout = known[k].layout;
+    columns_.push_back(schema[i]);
+  }
+  for (size_t i = 0; i < schema.size(); i++) {
+    if (!taken[i]) unreplicated_.push_back(schema[i].name);
+  }
 }
 
 Status Table::CheckKeyValue(const KeyColumn& column, const Value& v) const {

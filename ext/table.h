@@ -23,6 +23,7 @@ struct KeyColumn {
 
 struct DataColumn {
   ColumnId id = 0;
+  uint32_t layout = 0;  // the first that has it
   std::string name;
   Affinity affinity = Affinity::kBlob;
   // What to insert where the row arrives before this cell: a literal for a NOT NULL column without
@@ -37,9 +38,12 @@ class Table {
   int64_t id() const { return id_; }
   const std::string& name() const { return name_; }
   const std::vector<KeyColumn>& key() const { return key_; }
-  // The columns of the present layout, ascending by id.
+  // The replicated columns, ascending by id: what the schema still has of the present layout.
   const std::vector<DataColumn>& columns() const { return columns_; }
   const Layouts& layouts() const { return layouts_; }
+  // Columns that were added since crsql_as_crr was last called.
+  const std::vector<std::string>& unreplicated_columns() const { return unreplicated_; }
+  bool IsUnreplicated(std::string_view name) const;
   // Index into columns() by id or exact name; -1 if there is none.
   int FindColumn(ColumnId id) const;
   int FindColumn(std::string_view name) const;
@@ -88,9 +92,17 @@ class Table {
   int8_t has_exceptions = -1;
 
  private:
+  // A row of crsql_columns.
+  struct KnownColumn {
+    ColumnId id;
+    std::string name;  // when crsql_as_crr was last called
+    uint32_t layout;
+  };
   Status LoadSchema();
   void FindRowidName();
+  Status LoadTriggers();
   Status LoadCatalog();
+  void MapColumns(const std::vector<KnownColumn>& known);
   // The conflict clause of statements that write one row. A failing statement must leave nothing
   // behind: ABORT. Without user triggers a row is not touched before its constraints have been
   // checked, so that FAIL leaves nothing either, and spares SQLite the statement journal.
@@ -102,6 +114,7 @@ class Table {
   std::string name_;
   std::vector<KeyColumn> key_;
   std::vector<DataColumn> columns_;
+  std::vector<std::string> unreplicated_;
   Layouts layouts_;
   bool can_replace_ = false;
   bool has_user_triggers_ = false;

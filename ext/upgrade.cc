@@ -4,6 +4,7 @@
 #include "absl/strings/str_join.h"
 #include "ext/eligibility.h"
 #include "ext/flush.h"
+#include "ext/sweep.h"
 
 namespace tributary {
 namespace {
@@ -160,6 +161,7 @@ Status AsOrdinary(Connection* c, std::string_view table) {
                   "; DELETE FROM crsql_columns WHERE table_id = ", known->id(),
                   "; DELETE FROM crsql_tables WHERE id = ", known->id());
   TRIBUTARY_RETURN_IF_ERROR(Execute(db, sql));
+  TRIBUTARY_RETURN_IF_ERROR(SweepSoon(c));
   TRIBUTARY_RETURN_IF_ERROR(c->ForgetSchema());
   return savepoint.Release();
 }

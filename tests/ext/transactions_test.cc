@@ -57,6 +57,41 @@ TEST_F(Transactions, FlushedInsideASavepointThatIsRolledBack) {
             "foo 010903 b 0 1 1 me 1 2\nfoo 010903 c 0 1 1 me 1 3");
 }
 
+// Several lives and keys of a row in one transaction, flushed after each: each cell is shown once.
+TEST_F(Transactions, FlushedAfterEachStatement) {
+  db_.Do("CREATE TABLE k(a, b, PRIMARY KEY(a, b)) WITHOUT ROWID; SELECT crsql_as_crr('k')");
+  db_.Do("BEGIN");
+  EXPECT_EQ(Merge("k 020901090a -1 NULL 4 8 S1 4 12\nfoo 010901 -1 NULL 4 8 S1 4 13"), "");
+  for (const char* sql :
+       {"INSERT INTO k VALUES(1, 10)", "INSERT INTO foo VALUES(1, 2, 3)", "UPDATE k SET a = 2",
+        "UPDATE foo SET a = 2", "UPDATE foo SET b = 5", "UPDATE k SET a = 1",
+        "UPDATE foo SET a = 1", "DELETE FROM k", "DELETE FROM foo", "INSERT INTO k VALUES(1, 10)",
+        "INSERT INTO foo VALUES(1, 2, 3)", "REPLACE INTO k VALUES(1, 10)",
+        "REPLACE INTO foo VALUES(1, 2, 3)", "UPDATE foo SET c = 4"}) {
+    db_.Do(sql);
+    EXPECT_EQ(db_.Get("SELECT \"table\", hex(pk), cid, count(*) FROM crsql_changes "
+                      "GROUP BY 1, 2, 3 HAVING count(*) > 1"),
+              "")
+        << sql;
+  }
+  db_.Do("COMMIT");
+  Db at_once;
+  at_once.Do(kFoo);
+  at_once.Do("CREATE TABLE k(a, b, PRIMARY KEY(a, b)) WITHOUT ROWID; SELECT crsql_as_crr('k')");
+  EXPECT_EQ(ApplyChanges(at_once, ReadChanges(db_)), "");
+  ExpectEqual(db_, at_once, {"foo", "k"});
+}
+
+// Found by the simulator.
+TEST_F(Transactions, MergedRevivedFlushedAndMoved) {
+  db_.Do("CREATE TABLE k(a, b, PRIMARY KEY(a, b)) WITHOUT ROWID; SELECT crsql_as_crr('k'); BEGIN");
+  EXPECT_EQ(Merge("k 020901090a -1 NULL 4 8 S1 4 12"), "");
+  db_.Do(
+      "INSERT INTO k VALUES(1, 10); SELECT count(*) FROM crsql_changes; UPDATE k SET a = 2;"
+      "COMMIT");
+  EXPECT_EQ(Changes(), "k 020901090a -1 NULL 6 1 me 6 1\nk 020902090a -1 NULL 1 1 me 1 2");
+}
+
 TEST_F(Transactions, FlushedInsideNestedSavepoints) {
   db_.Do("BEGIN; INSERT INTO foo VALUES(1, 0, 0); SAVEPOINT a; UPDATE foo SET b = 1; SAVEPOINT b");
   db_.Do("UPDATE foo SET c = 1");

@@ -27,7 +27,7 @@ constexpr Kind kKinds[] = {{"oracle", RunOracle}, {"wild", RunWild}, {"twin", Ru
 
 struct Options {
   uint64_t seed = 1;
-  int steps = 60;
+  int steps = 0;  // 0: from the seed, short and long ones
   double seconds = 75;
   const Kind* kind = nullptr;
   bool keep_going = false;
@@ -48,6 +48,11 @@ std::string RunOne(const Kind& kind, uint64_t seed, int steps, Counts* counts,
   return problem;
 }
 
+int StepsOf(uint64_t seed) {
+  constexpr int kSteps[] = {60, 25, 120, 60, 250};
+  return kSteps[seed % std::size(kSteps)];
+}
+
 // The fewest steps with which the episode still fails (they are a prefix of the same history).
 int Shrink(const Kind& kind, uint64_t seed, int steps) {
   for (int fewer = 1; fewer < steps; fewer++) {
@@ -57,14 +62,14 @@ int Shrink(const Kind& kind, uint64_t seed, int steps) {
   return steps;
 }
 
-void Report(const Options& options, const Kind& kind, uint64_t seed, const std::string& problem) {
-  const int steps = Shrink(kind, seed, options.steps);
+void Report(const Kind& kind, uint64_t seed, int all_steps, const std::string& problem) {
+  const int steps = Shrink(kind, seed, all_steps);
   Counts ignored;
   std::vector<std::string> log;
   const std::string shortest = RunOne(kind, seed, steps, &ignored, &log);
   std::printf("\nFAILED: %s\n", problem.c_str());
   std::printf("replay: sim --kind %s --seed %llu --steps %d\n", kind.name,
-              static_cast<unsigned long long>(seed), options.steps);
+              static_cast<unsigned long long>(seed), all_steps);
   std::printf("shortest prefix: --steps %d: %s\n", steps, shortest.c_str());
   const char* folder = std::getenv("TMPDIR");
   const std::string path = std::string(folder != nullptr ? folder : "/tmp") + "/sim-" + kind.name +
@@ -142,10 +147,11 @@ int Main(int argc, char** argv) {
   for (uint64_t seed = options.seed;; seed++) {
     for (const Kind& kind : kKinds) {
       if (options.kind != nullptr && options.kind != &kind) continue;
-      const std::string problem = RunOne(kind, seed, options.steps, &counts, nullptr);
+      const int steps = options.steps > 0 ? options.steps : StepsOf(seed);
+      const std::string problem = RunOne(kind, seed, steps, &counts, nullptr);
       if (problem.empty()) continue;
       failures++;
-      Report(options, kind, seed, problem);
+      Report(kind, seed, steps, problem);
     }
     if (!timed || elapsed() > options.seconds || (failures > 0 && !options.keep_going)) break;
   }

@@ -176,8 +176,13 @@ void World::Settle() {
 void World::ExpectHealthy(Replica* replica) {
   const std::string problems = replica->db->Get("SELECT * FROM crsql_check()");
   if (!problems.empty()) Fail(std::string("crsql_check of ") + replica->name + ": " + problems);
-  const std::string integrity = replica->db->Get("PRAGMA integrity_check");
-  if (integrity != "'ok'") Fail(std::string("integrity_check: ") + integrity);
+  // SQLite 3.40 sees NULLs in WITHOUT ROWID tables whose key does not come first, with or without
+  // this extension.
+  const std::string false_alarm =
+      sqlite3_libversion_number() < 3042000 ? "integrity_check GLOB 'NULL value in *'" : "0";
+  const std::string integrity = replica->db->Get(
+      "SELECT * FROM pragma_integrity_check WHERE integrity_check <> 'ok' AND NOT " + false_alarm);
+  if (!integrity.empty()) Fail("integrity_check: " + integrity);
 }
 
 void World::ExpectEqual(const std::vector<std::string>& tables) {

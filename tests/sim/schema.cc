@@ -92,7 +92,9 @@ class SchemaMaker {
                           : random_.Pick({"", "TEXT", "INTEGER", "REAL", "BLOB", "NUMERIC",
                                           "TEXT COLLATE NOCASE", "DATE", "BOOLEAN"});
     episode_.Note("column type " + (c.declared.empty() ? std::string("none") : c.declared));
-    if (!earlier.empty() && random_.OneIn(5)) {
+    bool refers = false;
+    for (const RandomColumn& other : t.columns) refers = refers || !other.references.empty();
+    if (!earlier.empty() && !refers && random_.OneIn(4)) {
       for (const RandomTable& target : earlier) {
         if (target.Writable(true).size() == target.Writable(false).size() + 1) {
           c.references = target.quoted;
@@ -138,7 +140,7 @@ class SchemaMaker {
       }
       if (c.not_null) sql += " NOT NULL";
       if (c.has_default) sql += " DEFAULT " + Default(c, t.strict);
-      if (!c.key && !c.generated && !c.not_null && random_.OneIn(6)) {
+      if (!c.key && !c.generated && !c.not_null && !c.has_default && random_.OneIn(6)) {
         sql += Noted("CHECK",
                      " CHECK(" + c.name + " IS NOT 'forbidden' AND " + c.name + " IS NOT 1000)");
       }
@@ -287,6 +289,7 @@ const std::vector<std::string>& LeftOut() {
       "invalid UTF-8 and UTF-16 beside NUL in text: tests/ext (replicas of mixed encodings)",
       "CHECKs over several columns, foreign keys enforced in merges: may fail (tests/ext)",
       "triggers that write replicated tables in merges: diverge by the user's will (tests/ext)",
+      "deferred and immediate foreign keys in one table: plain SQLite miscounts after a failure",
       "ALTER TABLE: a later issue",
       "total_changes(): counts the extension's own writes"};
   return *kLeftOut;
