@@ -140,8 +140,11 @@ std::optional<Seq> RowClock::Insert(bool replaced, const Layouts& layouts, Stamp
   if (!IsAlive()) {
     cl_ = cl_ + 1;
     sentinel_ = source->Take();
-    SetBase(ColVersion(1), {kOwnSite, source->version(), source->Advance(width)},
-            layouts.current_number());
+    // A table of keys alone has no cells that a base could speak for.
+    if (width > 0) {
+      SetBase(ColVersion(1), {kOwnSite, source->version(), source->Advance(width)},
+              layouts.current_number());
+    }
     SetBirth({kOwnSite, source->version()});
     return std::nullopt;
   }

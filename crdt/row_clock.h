@@ -103,7 +103,7 @@ class RowClock {
     // with the first layout that must be done for the version, too: it is 0 unless the layout of
     // the row's log entry has the column (T3).
     bool implied = false;
-    Stamp stamp;           // unset where implied or where there is no clock (version 0)
+    Stamp stamp;  // unset where implied or where there is no clock (version 0)
   };
 
   RowClock() = default;                     // never seen: causal length 0

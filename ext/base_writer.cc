@@ -9,8 +9,8 @@
 namespace tributary {
 namespace {
 
-// While a merge writes a base table: the sync bit is on, so that nothing is captured, and comes back
-// to what it was however the write ends.
+// While a merge writes a base table: the sync bit is on, so that nothing is captured, and comes
+// back to what it was however the write ends.
 class ScopedMergeWrite {
  public:
   explicit ScopedMergeWrite(Connection* c) : c_(c), bit_(c->sync_bit) {
@@ -48,9 +48,8 @@ Status BaseWriter::Write(MergeRow* row, int column, sqlite3_value* value) {
   if (!row->is_held()) {
     if (row->in_base && column < 0) return {};
     const ScopedMergeWrite scope(c_);
-    Status written = row->in_base
-                         ? row->table->UpdateCell(row->key, row->rowid, column, value)
-                         : row->table->InsertRow(row->key, column, value, &row->rowid);
+    Status written = row->in_base ? row->table->UpdateCell(row->key, row->rowid, column, value)
+                                  : row->table->InsertRow(row->key, column, value, &row->rowid);
     if (written.ok()) {
       row->in_base = true;
       return {};
@@ -69,7 +68,8 @@ Status BaseWriter::Write(MergeRow* row, int column, sqlite3_value* value) {
   if (c_->stores().merge.held_bytes() > kMaxHeldBytes) {
     return Status::Error(absl::StrCat(
         "crsql_changes: too much of this transaction waits for rows or cells still to come; the "
-        "first is in table ", row->table->name(), ": ", row->held_why));
+        "first is in table ",
+        row->table->name(), ": ", row->held_why));
   }
   return TryHeld(row);
 }
@@ -253,9 +253,9 @@ std::string WhereChild(const ForeignKey& key) {
 
 Status BaseWriter::HasReferences(MergeRow* row, const ForeignKey& key, bool* any) {
   Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(
-      s.Prepare(c_->db(), absl::StrCat("SELECT 1 FROM main.", QuoteName(key.child), WhereChild(key),
-                                       " LIMIT 1")));
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+      c_->db(),
+      absl::StrCat("SELECT 1 FROM main.", QuoteName(key.child), WhereChild(key), " LIMIT 1")));
   TRIBUTARY_RETURN_IF_ERROR(BindParent(&s, row, key));
   return s.Step(any);
 }
@@ -269,10 +269,10 @@ Status BaseWriter::Detach(MergeRow* row, const ForeignKey& key) {
       std::string value = "NULL";
       if (key.on_delete == "SET DEFAULT") {
         Statement s;
-        TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-            c_->db(),
-            "SELECT coalesce(dflt_value, 'NULL') FROM pragma_table_info(?1, 'main') "
-            "WHERE name = ?2"));
+        TRIBUTARY_RETURN_IF_ERROR(
+            s.Prepare(c_->db(),
+                      "SELECT coalesce(dflt_value, 'NULL') FROM pragma_table_info(?1, 'main') "
+                      "WHERE name = ?2"));
         s.BindText(1, key.child);
         s.BindText(2, column);
         bool found;

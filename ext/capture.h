@@ -18,14 +18,14 @@
 namespace tributary {
 
 enum class OpKind : uint8_t {
-  kInsert,          // of a key that was not alive
-  kInsertOrReplace, // the statement might replace: whether the key was alive must be looked up
-  kReplace,         // of a key that was alive
-  kUpdate,          // of some columns
+  kInsert,           // of a key that was not alive
+  kInsertOrReplace,  // the statement might replace: whether the key was alive must be looked up
+  kReplace,          // of a key that was alive
+  kUpdate,           // of some columns
   kDelete,
-  kMove,            // the key changed; perhaps columns, too; the new key was not alive
-  kMoveOrReplace,   // likewise, but whether the new key was alive must be looked up
-  kMoveReplace,     // likewise, and the new key was alive
+  kMove,           // the key changed; perhaps columns, too; the new key was not alive
+  kMoveOrReplace,  // likewise, but whether the new key was alive must be looked up
+  kMoveReplace,    // likewise, and the new key was alive
 };
 
 struct Op {
@@ -67,8 +67,8 @@ class OpList {
 
 // What of a transaction goes back with a savepoint, besides the list.
 struct TransactionState {
-  DbVersion version;   // allotted to this transaction by its first flush; 0 before
-  Seq next_seq;        // next to be handed out
+  DbVersion version;  // allotted to this transaction by its first flush; 0 before
+  Seq next_seq;       // next to be handed out
   int64_t rows_impacted = 0;
 };
 

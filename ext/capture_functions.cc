@@ -67,8 +67,8 @@ Status CanReplace(Connection* c, const Table& table, bool* can) {
   *can = false;
   if (table.has_replace_trigger()) return {};
   TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.TriggersCanReplace(can));
-  *can = *can || table.can_replace() || c->has_temp_triggers() ||
-         c->stores().replace_watch.Possible();
+  *can =
+      *can || table.can_replace() || c->has_temp_triggers() || c->stores().replace_watch.Possible();
   return {};
 }
 

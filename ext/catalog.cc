@@ -9,20 +9,20 @@ Status Catalog::List() {
   entries_.clear();
   by_id_.clear();
   Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      db_,
-      "SELECT t.id, m.tbl_name FROM crsql_tables t JOIN main.sqlite_schema m "
-      "ON m.type = 'trigger' AND m.name = t.name || '__crsql_itrig' ORDER BY t.id"));
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db_,
+                "SELECT t.id, m.tbl_name FROM crsql_tables t JOIN main.sqlite_schema m "
+                "ON m.type = 'trigger' AND m.name = t.name || '__crsql_itrig' ORDER BY t.id"));
   bool row;
   for (;;) {
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
     if (!row) break;
     entries_.push_back({s.Int(0), std::string(s.Text(1)), nullptr});
   }
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      db_,
-      "SELECT EXISTS(SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND "
-      "sql LIKE '%replace%' AND name NOT LIKE '%\\_\\_crsql\\__trig' ESCAPE '\\')"));
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db_,
+                "SELECT EXISTS(SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND "
+                "sql LIKE '%replace%' AND name NOT LIKE '%\\_\\_crsql\\__trig' ESCAPE '\\')"));
   TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
   triggers_can_replace_ = s.Int(0) != 0;
   listed_ = true;

@@ -1,14 +1,16 @@
-// Which tables are replicated: crsql_tables(id, name) and crsql_columns(table_id, id, name), checked
-// against the schema. A table counts while its insert trigger exists: SQLite drops that with the
-// table and keeps it with a rename, so neither can leave the catalog behind.
+// Which tables are replicated: crsql_tables(id, name) and crsql_columns(table_id, id, name),
+// checked against the schema. A table counts while its insert trigger exists: SQLite drops that
+// with the table and keeps it with a rename, so neither can leave the catalog behind.
 #ifndef TRIBUTARY_EXT_CATALOG_H_
 #define TRIBUTARY_EXT_CATALOG_H_
 
 #include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "ext/table.h"
 
 namespace tributary {
@@ -26,6 +28,10 @@ class Catalog {
 
   // Whether a trigger that is not ours could replace rows.
   Status TriggersCanReplace(bool* can);
+
+  // REPLACE was used on a table: from the next transaction on it should have its BEFORE trigger.
+  void UsesReplace(int64_t table) { replaced_.insert(table); }
+  absl::flat_hash_set<int64_t> TakeReplaced() { return std::exchange(replaced_, {}); }
 
   // After a change of the schema, by whomever. Tables handed out before are not up to date; they
   // stay valid while a scan is open.
@@ -48,9 +54,10 @@ class Catalog {
   bool listed_ = false;
   bool triggers_can_replace_ = false;
   std::vector<Entry> entries_;  // ascending by id
+  absl::flat_hash_set<int64_t> replaced_;
   int scans_ = 0;
   std::vector<std::unique_ptr<Table>> retired_;
-  std::vector<Table*> by_id_;   // loaded ones, for the path of every write
+  std::vector<Table*> by_id_;  // loaded ones, for the path of every write
 };
 
 }  // namespace tributary

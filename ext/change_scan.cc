@@ -142,8 +142,7 @@ Status ChangeScan::NextEntry() {
 
 bool ChangeScan::Wanted(const LiveRecord& record) const {
   if (!filter_.cid) return true;
-  return *filter_.cid ==
-         (record.column < 0 ? kSentinelCid : table_->columns()[record.column].name);
+  return *filter_.cid == (record.column < 0 ? kSentinelCid : table_->columns()[record.column].name);
 }
 
 Status ChangeScan::Expand(bool* any) {

@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "crdt/key.h"
 #include "crdt/packed.h"
 #include "ext/change_scan.h"
@@ -135,11 +135,11 @@ int BestIndex(sqlite3_vtab*, sqlite3_index_info* info) {
   const auto ascending = [&](int i, int column) {
     return order[i].iColumn == column && order[i].desc == 0;
   };
-  info->orderByConsumed = (info->nOrderBy == 1 && ascending(0, kDbVersion)) ||
-                                  (info->nOrderBy == 2 && ascending(0, kDbVersion) &&
-                                   ascending(1, kSeq))
-                              ? 1
-                              : 0;
+  info->orderByConsumed =
+      (info->nOrderBy == 1 && ascending(0, kDbVersion)) ||
+              (info->nOrderBy == 2 && ascending(0, kDbVersion) && ascending(1, kSeq))
+          ? 1
+          : 0;
   return SQLITE_OK;
 }
 
@@ -317,8 +317,7 @@ Status ReadChange(sqlite3_value** row, IncomingChange* change) {
   }
   if (sqlite3_value_type(row[kSiteId]) != SQLITE_BLOB || !ParseSiteId(site, &change->site)) {
     return Status::Error(absl::StrCat("crsql_changes: the site_id of a change for table ",
-                                      std::string(change->table),
-                                      " must be a blob of 16 bytes"));
+                                      std::string(change->table), " must be a blob of 16 bytes"));
   }
   if (sqlite3_value_type(row[kTs]) != SQLITE_NULL &&
       !absl::SimpleAtoi(TextOf(row[kTs]), &change->ts)) {

@@ -99,7 +99,8 @@ class Checker {
     switch (e.kind) {
       case LogKind::kRow:
         if (!row_entries_.insert(HashKey(e.table, e.key)).second) {
-          Report(table->second->name(), absl::StrCat(Show(e.key), " has two row entries in the log"));
+          Report(table->second->name(),
+                 absl::StrCat(Show(e.key), " has two row entries in the log"));
         }
         return;
       case LogKind::kSentinel:
@@ -168,15 +169,17 @@ class Checker {
       if (!cell.implied && cell.version > ColVersion(0)) CheckStamp(t, key, d.id, cell.stamp);
     }
     if (any_implied && !row_entries_.contains(HashKey(t->id(), key))) {
-      Report(t->name(), absl::StrCat(Show(key), ": cells have the clock of its first insert, which "
-                                                "the log does not have"));
+      Report(t->name(), absl::StrCat(Show(key),
+                                     ": cells have the clock of its first insert, which "
+                                     "the log does not have"));
     }
     bool exists;
     int64_t rowid;
     TRIBUTARY_RETURN_IF_ERROR(t->RowExists(key, &exists, &rowid));
     if (exists != clock.IsAlive()) {
-      Report(t->name(), absl::StrCat(Show(key), exists ? " exists but its clock says deleted"
-                                                       : " does not exist but its clock says alive"));
+      Report(t->name(),
+             absl::StrCat(Show(key), exists ? " exists but its clock says deleted"
+                                            : " does not exist but its clock says alive"));
     }
     return {};
   }
@@ -185,10 +188,10 @@ class Checker {
     sites_.insert(stamp.site);
     if (mentions_.contains(MentionOf(t->id(), key, column, stamp))) return;
     const int i = column == kSentinel ? -1 : t->FindColumn(column);
-    Report(t->name(), absl::StrCat(Show(key), ", ", i < 0 ? "sentinel" : t->columns()[i].name,
-                                   ": its clock (site ", stamp.site, ", version ",
-                                   stamp.version.value, ", seq ", stamp.seq.value,
-                                   ") is not in the log"));
+    Report(t->name(),
+           absl::StrCat(Show(key), ", ", i < 0 ? "sentinel" : t->columns()[i].name,
+                        ": its clock (site ", stamp.site, ", version ", stamp.version.value,
+                        ", seq ", stamp.seq.value, ") is not in the log"));
   }
 
   // Each row without a clock record must have a row entry in the log.
@@ -217,8 +220,9 @@ class Checker {
       }
       const uint64_t name = HashKey(t->id(), key);
       if (!exceptions_.contains(name) && !row_entries_.contains(name)) {
-        Report(t->name(), absl::StrCat(Show(key), " was never recorded: it was written with the "
-                                                  "sync bit on or without the triggers"));
+        Report(t->name(), absl::StrCat(Show(key),
+                                       " was never recorded: it was written with the "
+                                       "sync bit on or without the triggers"));
       }
     }
   }

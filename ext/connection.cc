@@ -4,6 +4,7 @@
 #include "ext/flush.h"
 #include "ext/merge.h"
 #include "ext/storage.h"
+#include "ext/upgrade.h"
 
 namespace tributary {
 
@@ -43,6 +44,7 @@ Status Connection::Join() {
 Status Connection::Refresh() {
   TRIBUTARY_RETURN_IF_ERROR(Ready());
   LogHead head;
+  stores_->log.HoldHead(joined_);  // to be read anew: this connection may have changed the schema
   TRIBUTARY_RETURN_IF_ERROR(stores_->log.ReadHead(&head));
   if (stores_->log.schema_changes() != schema_changes_ && !merging) {
     TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this, false));
@@ -90,8 +92,8 @@ Status Connection::NextVersion(DbVersion* version) {
 Status Connection::MergeEqualValues(bool* on) {
   if (merge_equal_values_ < 0) {
     Statement s;
-    TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-        db_, "SELECT value FROM crsql_master WHERE key = 'config.merge-equal-values'"));
+    TRIBUTARY_RETURN_IF_ERROR(
+        s.Prepare(db_, "SELECT value FROM crsql_master WHERE key = 'config.merge-equal-values'"));
     bool row;
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
     merge_equal_values_ = row && s.Int(0) == 1 ? 1 : 0;
@@ -111,6 +113,16 @@ Status Connection::Flush(bool final) {
 Status Connection::OnSync() {
   syncing_ = true;
   Status flushed = Flush(true);
+  if (flushed.ok() && stores_ != nullptr) {
+    for (const int64_t id : stores_->catalog.TakeReplaced()) {
+      Table* table;
+      // Without the trigger the log is asked: slower, as right. So a failure is no reason to fail.
+      if (stores_->catalog.Get(id, &table).ok() && table != nullptr &&
+          !table->has_replace_trigger()) {
+        (void)CreateReplaceTrigger(this, *table);
+      }
+    }
+  }
   syncing_ = false;
   return flushed;
 }
@@ -162,9 +174,7 @@ void Connection::OnRollbackTo(int level) {
 }
 
 ScopedHostCounters::ScopedHostCounters(Connection* c)
-    : c_(c),
-      changes_(sqlite3_changes64(c->db())),
-      rowid_(sqlite3_last_insert_rowid(c->db())) {}
+    : c_(c), changes_(sqlite3_changes64(c->db())), rowid_(sqlite3_last_insert_rowid(c->db())) {}
 
 ScopedHostCounters::~ScopedHostCounters() {
   sqlite3* db = c_->db();

@@ -22,8 +22,8 @@ Status DigestRows(Connection* c, const Table& table, Digest* digest) {
   for (const KeyColumn& k : table.key()) absl::StrAppend(&names, QuoteName(k.name), ", ");
   for (const DataColumn& d : table.columns()) absl::StrAppend(&names, QuoteName(d.name), ", ");
   Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      c->db(), absl::StrCat("SELECT ", names, "1 FROM main.", QuoteName(table.name()))));
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(c->db(), absl::StrCat("SELECT ", names, "1 FROM main.", QuoteName(table.name()))));
   const int columns = static_cast<int>(table.key().size() + table.columns().size());
   std::string record;
   for (;;) {

@@ -29,10 +29,10 @@ bool IsInternal(std::string_view name) {
 Status CheckKind(sqlite3* db, std::string_view table, std::string* name) {
   Statement s;
   bool row;
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      db,
-      "SELECT schema, name, type FROM pragma_table_list WHERE name = ?1 COLLATE NOCASE "
-      "ORDER BY schema <> 'main', name <> ?1"));
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db,
+                "SELECT schema, name, type FROM pragma_table_list WHERE name = ?1 COLLATE NOCASE "
+                "ORDER BY schema <> 'main', name <> ?1"));
   s.BindText(1, table);
   TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
   if (!row) return Refuse(table, "it does not exist in the main database; check the name");
@@ -74,7 +74,8 @@ Status CheckKey(sqlite3* db, const std::string& name, std::vector<KeyPart>* key,
                                   nullptr, nullptr, nullptr, &autoincrement);
     if (autoincrement != 0) {
       *warning = absl::StrCat(
-          "table ", name, " has an AUTOINCREMENT key: two replicas that insert at the same time "
+          "table ", name,
+          " has an AUTOINCREMENT key: two replicas that insert at the same time "
           "hand out the same numbers, and their rows merge into one. Use keys that are unique "
           "everywhere, such as TEXT PRIMARY KEY DEFAULT (crsql_uuid7())");
     }
@@ -89,19 +90,18 @@ Status CheckKey(sqlite3* db, const std::string& name, std::vector<KeyPart>* key,
 Status CheckIndexes(sqlite3* db, const std::string& name) {
   Statement s;
   bool row;
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      db,
-      "SELECT l.name, l.origin, x.name, x.coll FROM pragma_index_list(?1, 'main') l, "
-      "pragma_index_xinfo(l.name, 'main') x WHERE l.\"unique\" AND x.key"));
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db,
+                "SELECT l.name, l.origin, x.name, x.coll FROM pragma_index_list(?1, 'main') l, "
+                "pragma_index_xinfo(l.name, 'main') x WHERE l.\"unique\" AND x.key"));
   s.BindText(1, name);
   for (;;) {
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
     if (!row) return {};
     if (s.Text(1) != "pk") {
-      return Refuse(name, absl::StrCat(
-                              "it has the unique index ", std::string(s.Text(0)),
-                              " besides the primary key, which two replicas can fill with "
-                              "conflicting rows; drop it or make it an ordinary index"));
+      return Refuse(name, absl::StrCat("it has the unique index ", std::string(s.Text(0)),
+                                       " besides the primary key, which two replicas can fill with "
+                                       "conflicting rows; drop it or make it an ordinary index"));
     }
     if (!absl::EqualsIgnoreCase(s.Text(3), "BINARY")) {
       return Refuse(name, absl::StrCat("key column ", std::string(s.Text(2)), " has collation ",
@@ -120,8 +120,9 @@ Status CheckNames(sqlite3* db, const std::string& name) {
   s.BindText(1, name);
   TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
   if (!row) return {};
-  return Refuse(name, "its column \"-1\" has the name that stands for the row itself in "
-                      "crsql_changes; rename it");
+  return Refuse(name,
+                "its column \"-1\" has the name that stands for the row itself in "
+                "crsql_changes; rename it");
 }
 
 Status CheckKeyValues(sqlite3* db, const std::string& name, const std::vector<KeyPart>& key) {
@@ -129,9 +130,8 @@ Status CheckKeyValues(sqlite3* db, const std::string& name, const std::vector<Ke
   bool row;
   for (const KeyPart& part : key) {
     const std::string column = QuoteName(part.name);
-    TRIBUTARY_RETURN_IF_ERROR(
-        s.Prepare(db, absl::StrCat("SELECT 1 FROM main.", QuoteName(name), " WHERE ", column,
-                                   " IS NULL LIMIT 1")));
+    TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db, absl::StrCat("SELECT 1 FROM main.", QuoteName(name),
+                                                         " WHERE ", column, " IS NULL LIMIT 1")));
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
     if (row) {
       return Refuse(name, absl::StrCat("key column ", part.name,

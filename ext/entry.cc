@@ -33,8 +33,8 @@ bool IsRegistered(sqlite3* db) {
 
 Status Register(sqlite3* db) {
   if (sqlite3_libversion_number() < TRIBUTARY_MIN_SQLITE_VERSION) {
-    return Status::Error(absl::StrCat("Tributary needs SQLite 3.38.0 or newer, this is ",
-                                      sqlite3_libversion()));
+    return Status::Error(
+        absl::StrCat("Tributary needs SQLite 3.38.0 or newer, this is ", sqlite3_libversion()));
   }
   if (IsRegistered(db)) return {};
   bool ready;

@@ -13,12 +13,6 @@ namespace {
 
 constexpr int32_t kNoClock = -1;
 
-int64_t NowMs() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 // A row that the list mentions. Most are first inserts and need no RowClock at all.
 struct FoldRow {
   Table* table;
@@ -136,6 +130,7 @@ class Folder {
       seen[r] = true;
     }
     if (lookups.empty()) return {};
+    for (const auto& [row, lookup] : lookups) stores_.catalog.UsesReplace(lookup.table);
     std::vector<RowLookup*> wanted;
     for (auto& [row, lookup] : lookups) wanted.push_back(&lookup);
     TRIBUTARY_RETURN_IF_ERROR(stores_.lookup.FindAll(wanted));
@@ -352,8 +347,15 @@ class Folder {
   std::vector<ColumnId> columns_;
 };
 
-// Allots the transaction its version if it has none yet.
-Status Allot(Connection* c, LogHead* head) {
+}  // namespace
+
+int64_t NowMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+Status AllotVersion(Connection* c, LogHead* head) {
   TRIBUTARY_RETURN_IF_ERROR(c->stores().log.ReadHead(head));
   DbVersion& version = c->capture.state.version;
   if (version == DbVersion(0)) {
@@ -367,16 +369,13 @@ Status Allot(Connection* c, LogHead* head) {
   return {};
 }
 
-}  // namespace
-
 Status FlushCapture(Connection* c) {
   Capture& capture = c->capture;
   if (capture.list.empty()) return {};
   LogHead head;
-  TRIBUTARY_RETURN_IF_ERROR(Allot(c, &head));
+  TRIBUTARY_RETURN_IF_ERROR(AllotVersion(c, &head));
   StampSource source(capture.state.version, capture.state.next_seq);
-  LogWriter log(&c->stores().log, kOwnSite, source.version(),
-                {.commit_ms = NowMs(), .ts = c->ts});
+  LogWriter log(&c->stores().log, kOwnSite, source.version(), {.commit_ms = NowMs(), .ts = c->ts});
   Folder folder(c, &source);
   TRIBUTARY_RETURN_IF_ERROR(folder.Run(&log));
   TRIBUTARY_RETURN_IF_ERROR(SweepLog(c, folder.newly_named(), &head));
@@ -398,7 +397,7 @@ Status LogBackfill(Connection* c, Table* table) {
   bool row;
   TRIBUTARY_RETURN_IF_ERROR(keys.Step(&row));
   if (!row) return {};
-  TRIBUTARY_RETURN_IF_ERROR(Allot(c, &head));
+  TRIBUTARY_RETURN_IF_ERROR(AllotVersion(c, &head));
   StampSource source(c->capture.state.version, c->capture.state.next_seq);
   LogWriter log(&c->stores().log, kOwnSite, source.version(),
                 {.backfill = true, .commit_ms = NowMs(), .ts = c->ts});

@@ -10,6 +10,10 @@ namespace tributary {
 // or savepoint is rolled back by SQLite; the list is then restored by Capture::RollbackTo.
 Status FlushCapture(Connection* connection);
 
+// Allots the transaction its version if it has none yet; reads the log's head, to be written back.
+Status AllotVersion(Connection* connection, LogHead* head);
+int64_t NowMs();
+
 // Logs every row of a table that has just become replicated as one transaction of this site.
 Status LogBackfill(Connection* connection, Table* table);
 

@@ -1,5 +1,5 @@
-// The foreign keys of the main database, for merges: what refers to a row that is to be deleted, and
-// which reference an error is about.
+// The foreign keys of the main database, for merges: what refers to a row that is to be deleted,
+// and which reference an error is about.
 #ifndef TRIBUTARY_EXT_FOREIGN_KEYS_H_
 #define TRIBUTARY_EXT_FOREIGN_KEYS_H_
 

@@ -138,10 +138,10 @@ Status ConfigSet(Connection* c, sqlite3_context* context, int, Args argv) {
   TRIBUTARY_RETURN_IF_ERROR(c->Ready());
   const ScopedHostCounters counters(c);
   Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      c->db(),
-      "INSERT INTO crsql_master(key, value) VALUES ('config.merge-equal-values', ?1) "
-      "ON CONFLICT(key) DO UPDATE SET value = excluded.value"));
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(c->db(),
+                "INSERT INTO crsql_master(key, value) VALUES ('config.merge-equal-values', ?1) "
+                "ON CONFLICT(key) DO UPDATE SET value = excluded.value"));
   s.Bind(1, sqlite3_value_int64(argv[1]));
   TRIBUTARY_RETURN_IF_ERROR(s.Run());
   c->ForgetSettings();
@@ -153,10 +153,9 @@ Status ConfigGet(Connection* c, sqlite3_context* context, int, Args argv) {
   TRIBUTARY_RETURN_IF_ERROR(CheckSetting(argv[0]));
   TRIBUTARY_RETURN_IF_ERROR(c->Ready());
   Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(
-      s.Prepare(c->db(),
-                "SELECT CAST(value AS INTEGER) FROM crsql_master "
-                "WHERE key = 'config.merge-equal-values'"));
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(c->db(),
+                                      "SELECT CAST(value AS INTEGER) FROM crsql_master "
+                                      "WHERE key = 'config.merge-equal-values'"));
   bool row;
   TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
   sqlite3_result_int64(context, row ? s.Int(0) : 0);

@@ -45,8 +45,7 @@ Status CountClocks(Connection* c, const Table& table, int64_t* exceptions, int64
   *exceptions = 0;
   *tombstones = 0;
   Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(
-      s.Prepare(c->db(), "SELECT clock FROM crsql_rows WHERE table_id = ?1"));
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(c->db(), "SELECT clock FROM crsql_rows WHERE table_id = ?1"));
   s.Bind(1, table.id());
   RowClock clock;
   for (;;) {
@@ -104,8 +103,8 @@ constexpr ResultTable kInfo{
     5, Info};
 constexpr ResultTable kCheck{"crsql_check", "CREATE TABLE x(\"table\" TEXT, problem TEXT)", 2,
                              CheckAll};
-constexpr ResultTable kUnpack{"crsql_unpack_columns", "CREATE TABLE x(cell ANY, package HIDDEN)",
-                              1, UnpackColumns};
+constexpr ResultTable kUnpack{"crsql_unpack_columns", "CREATE TABLE x(cell ANY, package HIDDEN)", 1,
+                              UnpackColumns};
 
 }  // namespace
 

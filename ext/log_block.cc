@@ -82,7 +82,8 @@ bool LogBlock::Find(const KeyProbe& probe, std::string_view key, Found* found) c
     run--;
     if (run->table != probe.table) return false;
     const uint64_t n = static_cast<uint64_t>(probe.integer) - static_cast<uint64_t>(run->first);
-    return n <= run->count && set(run->chunk, run->seq + run->stride * static_cast<int64_t>(n), run->layout);
+    return n <= run->count &&
+           set(run->chunk, run->seq + run->stride * static_cast<int64_t>(n), run->layout);
   }
   if (slots_.empty()) return false;
   const size_t mask = slots_.size() - 1;

@@ -21,9 +21,9 @@ class LogBlock {
   // After the last Add.
   void Seal();
   struct Found {
-    Stamp first;           // of the row entry's first record
-    int64_t chunk = 0;     // of its transaction, that has it
-    uint32_t layout = 0;   // that the entry names
+    Stamp first;          // of the row entry's first record
+    int64_t chunk = 0;    // of its transaction, that has it
+    uint32_t layout = 0;  // that the entry names
   };
   // The key's row entry; false where there is none.
   bool Find(const KeyProbe& probe, std::string_view key, Found* found) const;

@@ -28,8 +28,8 @@ struct RowLookup {
   std::string_view key;
   // The answer.
   bool found = false;
-  Stamp first;        // of the row entry's first record
-  int64_t chunk = 0;  // of that transaction
+  Stamp first;          // of the row entry's first record
+  int64_t chunk = 0;    // of that transaction
   uint32_t layout = 0;  // of the row entry
 };
 

@@ -32,8 +32,8 @@ bool DecodeHead(std::string_view data, LogHead* head) {
   head->sweeping = !in.empty();
   if (!head->sweeping) return true;
   int64_t site;
-  if (!in.Count(&head->credit) || !in.Count(&site) || site > UINT32_MAX || !in.Count(&head->sweep_version.value) ||
-      !in.Count(&head->sweep_chunk)) {
+  if (!in.Count(&head->credit) || !in.Count(&site) || site > UINT32_MAX ||
+      !in.Count(&head->sweep_version.value) || !in.Count(&head->sweep_chunk)) {
     return false;
   }
   head->sweep_site = static_cast<SiteOrdinal>(site);
@@ -76,9 +76,10 @@ Status LogStore::WriteHead(const LogHead& head) {
 Status LogStore::Append(SiteOrdinal site, DbVersion version, std::string_view data,
                         KeyFilterBuilder* keys) {
   if (site != last_site_ || version != last_version_) {
-    TRIBUTARY_RETURN_IF_ERROR(next_chunk_.PrepareOnce(
-        db_,
-        "SELECT chunk FROM crsql_log WHERE site = ?1 AND version = ?2 ORDER BY chunk DESC LIMIT 1"));
+    TRIBUTARY_RETURN_IF_ERROR(
+        next_chunk_.PrepareOnce(db_,
+                                "SELECT chunk FROM crsql_log WHERE site = ?1 AND version = ?2 "
+                                "ORDER BY chunk DESC LIMIT 1"));
     next_chunk_.Bind(1, site);
     next_chunk_.Bind(2, version.value);
     bool row;

@@ -35,7 +35,7 @@ class LogWriter {
   LogHeader header_;
   LogChunkWriter chunk_;
   KeyFilterBuilder keys_;  // of the entries in chunk_
-  int64_t entries_ = 0;  // of the chunk
+  int64_t entries_ = 0;    // of the chunk
 };
 
 }  // namespace tributary

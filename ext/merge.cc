@@ -59,12 +59,11 @@ class Merger {
     MergeRow& row = stores_.merge.rows()[row_];
     RowClock::CellView local;
     if (!is_sentinel_) TRIBUTARY_RETURN_IF_ERROR(LocalCell(&row, &local));
-    const MergeQuestion question{
-        .local_cl = row.clock.cl(),
-        .incoming_cl = change_.cl,
-        .is_sentinel = is_sentinel_,
-        .local_version = local.version,
-        .incoming_version = change_.col_version};
+    const MergeQuestion question{.local_cl = row.clock.cl(),
+                                 .incoming_cl = change_.cl,
+                                 .is_sentinel = is_sentinel_,
+                                 .local_version = local.version,
+                                 .incoming_version = change_.col_version};
     TieBreak tie;
     if (NeedsTieBreak(question)) TRIBUTARY_RETURN_IF_ERROR(BreakTie(&row, &tie));
     const MergeAction action = Decide(question, tie);
@@ -85,27 +84,36 @@ class Merger {
         change_.col_version < ColVersion(0) || change_.cl < CausalLength(0) ||
         change_.seq < Seq(0) || change_.seq.value > kMaxCounter ||
         change_.col_version.value > kMaxCounter || change_.cl.value > kMaxCounter) {
-      return Status::Error(absl::StrCat(
-          "crsql_changes: a change for table ", std::string(change_.table),
-          " has a col_version, db_version, cl or seq that is negative or too large"));
+      return Status::Error(
+          absl::StrCat("crsql_changes: a change for table ", std::string(change_.table),
+                       " has a col_version, db_version, cl or seq that is negative or too large"));
     }
     return {};
   }
 
-  Status FindTarget() {
-    TRIBUTARY_RETURN_IF_ERROR(stores_.catalog.Find(change_.table, &table_));
-    if (table_ == nullptr) {
-      return Status::Error(absl::StrCat(
-          "crsql_changes: could not find the schema information for table ",
-          std::string(change_.table), ": it is not replicated here; SELECT crsql_as_crr on it first"));
-    }
-    known_row_ = stores_.merge.FindLast(table_, change_.pk);
-    if (known_row_ < 0) TRIBUTARY_RETURN_IF_ERROR(DecodeKey());
+  // Finds table and column. What is missing may be so because of a schema that is out of date.
+  Status FindColumn() {
     // An even causal length is a delete, whatever column it names.
     is_sentinel_ = change_.cid == kSentinelCid || !IsAlive(change_.cl);
+    for (const bool again : {false, true}) {
+      if (again) TRIBUTARY_RETURN_IF_ERROR(c_->Refresh());
+      TRIBUTARY_RETURN_IF_ERROR(stores_.catalog.Find(change_.table, &table_));
+      if (table_ == nullptr) continue;
+      if (!is_sentinel_) column_ = table_->FindColumn(change_.cid);
+      if (is_sentinel_ || column_ >= 0) return {};
+    }
+    if (table_ != nullptr) return UnknownColumn();
+    return Status::Error(
+        absl::StrCat("crsql_changes: could not find the schema information for table ",
+                     std::string(change_.table),
+                     ": it is not replicated here; SELECT crsql_as_crr on it first"));
+  }
+
+  Status FindTarget() {
+    TRIBUTARY_RETURN_IF_ERROR(FindColumn());
+    known_row_ = stores_.merge.FindLast(table_, change_.pk);
+    if (known_row_ < 0) TRIBUTARY_RETURN_IF_ERROR(DecodeKey());
     if (!is_sentinel_) {
-      column_ = table_->FindColumn(change_.cid);
-      if (column_ < 0) return UnknownColumn();
       TRIBUTARY_RETURN_IF_ERROR(
           value_.Convert(c_->db(), table_->columns()[column_].affinity, change_.value));
     }
@@ -114,10 +122,10 @@ class Merger {
       DbVersion last;
       TRIBUTARY_RETURN_IF_ERROR(c_->LastVersion(&last));
       if (change_.db_version > last) {
-        return Status::Error(absl::StrCat(
-            "crsql_changes: a change claims to be this site's own at db_version ",
-            change_.db_version.value, ", but this file has only issued ", last.value,
-            ": the file was restored or copied from one that is still in use"));
+        return Status::Error(
+            absl::StrCat("crsql_changes: a change claims to be this site's own at db_version ",
+                         change_.db_version.value, ", but this file has only issued ", last.value,
+                         ": the file was restored or copied from one that is still in use"));
       }
     }
     stamp_ = {site_, change_.db_version, change_.seq};
@@ -167,8 +175,8 @@ class Merger {
     return {};
   }
 
-  // The cell's clock here. That of a column that was added later is only implied where the row's log
-  // entry has the column (T3).
+  // The cell's clock here. That of a column that was added later is only implied where the row's
+  // log entry has the column (T3).
   Status LocalCell(MergeRow* row, RowClock::CellView* cell) {
     const DataColumn& column = table_->columns()[column_];
     *cell = row->clock.Cell(column.id, table_->layouts());
@@ -234,8 +242,7 @@ class Merger {
                                    ValueOf(sqlite3_column_value(select->get(), column_)));
         select->Reset();
       } else if (held) {
-        tie->value =
-            CompareValues(ValueOf(value_.get()), ValueOf(row->held_cells[column_].get()));
+        tie->value = CompareValues(ValueOf(value_.get()), ValueOf(row->held_cells[column_].get()));
       } else {
         // The row vanished behind our back: what arrives restores it.
         tie->value = std::strong_ordering::greater;
@@ -264,17 +271,16 @@ class Merger {
                                : writer.Write(row, has_cell ? column_ : -1, value_.get());
     if (written.ok()) return {};
     return {written.code(),
-            absl::StrCat("crsql_changes: cannot merge into table ", table_->name(), ", ",
-                         is_sentinel_ ? "the row itself"
-                                      : absl::StrCat("column ", std::string(change_.cid)),
-                         ": ", written.message())};
+            absl::StrCat(
+                "crsql_changes: cannot merge into table ", table_->name(), ", ",
+                is_sentinel_ ? "the row itself" : absl::StrCat("column ", std::string(change_.cid)),
+                ": ", written.message())};
   }
 
   void Record(MergeRow* row, MergeAction action) {
     const ColumnId column = is_sentinel_ ? 0 : table_->columns()[column_].id;
     // One stamp with two values, from a peer that lies: the log has the stamp already.
-    if (action == MergeAction::kSet &&
-        row->clock.Cell(column, table_->layouts()).stamp == stamp_) {
+    if (action == MergeAction::kSet && row->clock.Cell(column, table_->layouts()).stamp == stamp_) {
       row->clock.Apply(action, change_.cl, is_sentinel_, column, change_.col_version, stamp_);
       row->dirty = true;
       return;
@@ -403,8 +409,7 @@ Status FlushMerge(Connection* c, bool final) {
            records[end].ts == records[i].ts) {
       end++;
     }
-    TRIBUTARY_RETURN_IF_ERROR(
-        LogRun(&stores.log, rows, records.data() + i, records.data() + end));
+    TRIBUTARY_RETURN_IF_ERROR(LogRun(&stores.log, rows, records.data() + i, records.data() + end));
     i = end;
   }
   for (const auto& [site, version] : buffer.seen()) {

@@ -26,7 +26,7 @@ struct MergeRow {
   int64_t rowid = 0;        // and has, or had, this rowid there
   int64_t named = 0;        // by how many log entries its clock was made, before any merge
   bool dirty = false;
-  bool reload = false;      // the clock must be read again before it is used
+  bool reload = false;  // the clock must be read again before it is used
 
   // What the base table did not accept yet, see base_writer.h.
   bool held_insert = false;
@@ -35,9 +35,9 @@ struct MergeRow {
   std::string held_why;
   bool is_held() const { return held_insert || !held_cells.empty(); }
 
-  bool looked_up = false;   // `implied` has been asked for
+  bool looked_up = false;  // `implied` has been asked for
   bool has_implied = false;
-  Stamp implied;            // of the first implied cell, if the log has the row's entry
+  Stamp implied;  // of the first implied cell, if the log has the row's entry
   uint32_t implied_layout = 0;
 };
 

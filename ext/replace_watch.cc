@@ -33,7 +33,8 @@ bool ReplaceWatch::Possible() {
     if (ScanNew()) PlaceMarker();
     if (!seen_) return false;
   }
-  // Some statement has the word: does one that runs? If none has it any more, back to the quick way.
+  // Some statement has the word: does one that runs? If none has it any more, back to the quick
+  // way.
   bool any = false;
   for (sqlite3_stmt* s = sqlite3_next_stmt(db_, nullptr); s != nullptr;
        s = sqlite3_next_stmt(db_, s)) {

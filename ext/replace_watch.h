@@ -24,8 +24,8 @@ class ReplaceWatch {
 
   sqlite3* db_;
   Statement marker_;
-  bool seen_ = false;       // a statement behind the marker has the word
-  bool ordered_ = true;     // the list is newest first, as it is in every SQLite so far
+  bool seen_ = false;    // a statement behind the marker has the word
+  bool ordered_ = true;  // the list is newest first, as it is in every SQLite so far
 };
 
 }  // namespace tributary

@@ -22,9 +22,7 @@ struct Cursor : sqlite3_vtab_cursor {
   size_t at = 0;
 };
 
-const Registration& RegistrationOf(sqlite3_vtab* t) {
-  return static_cast<Vtab*>(t)->registration;
-}
+const Registration& RegistrationOf(sqlite3_vtab* t) { return static_cast<Vtab*>(t)->registration; }
 
 int Connect(sqlite3* db, void* aux, int, const char* const*, sqlite3_vtab** out, char** message) {
   return GuardTable(message, [&]() -> Status {
@@ -106,8 +104,7 @@ int Column(sqlite3_vtab_cursor* c, sqlite3_context* context, int column) {
       sqlite3_result_double(context, v.value.real);
       break;
     case ValueType::kText:
-      sqlite3_result_text64(context, v.bytes.data(), v.bytes.size(), SQLITE_TRANSIENT,
-                            SQLITE_UTF8);
+      sqlite3_result_text64(context, v.bytes.data(), v.bytes.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
       break;
     case ValueType::kBlob:
       sqlite3_result_blob64(context, v.bytes.data(), v.bytes.size(), SQLITE_TRANSIENT);
@@ -142,9 +139,9 @@ constexpr sqlite3_module kModule = MakeModule();
 Status RegisterResultTable(Connection* c, const ResultTable* table) {
   auto registration = std::make_unique<Registration>(Registration{c, table});
   // SQLite calls the destructor also where it fails.
-  if (sqlite3_create_module_v2(c->db(), table->name, &kModule, registration.release(),
-                               [](void* p) { delete static_cast<Registration*>(p); }) !=
-      SQLITE_OK) {
+  if (sqlite3_create_module_v2(c->db(), table->name, &kModule, registration.release(), [](void* p) {
+        delete static_cast<Registration*>(p);
+      }) != SQLITE_OK) {
     return Status::FromDb(c->db());
   }
   return {};

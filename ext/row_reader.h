@@ -29,10 +29,10 @@ class RowReader {
   Statement select_;
   Statement walk_;
   Statement* row_ = nullptr;
-  bool walking_ = false;      // walk_ stands on the row that was read last
+  bool walking_ = false;       // walk_ stands on the row that was read last
   bool has_position_ = false;  // last_rowid_ is that of the row that was read last
   int64_t last_rowid_ = 0;
-  int wait_ = 0;   // reads to go before the next guess
+  int wait_ = 0;      // reads to go before the next guess
   int patience_ = 1;  // reads to wait after the next failed guess
   std::string walked_key_;
   KeyDecoder decoder_;

@@ -43,10 +43,10 @@ Status Sites::FindOrAdd(const SiteId& id, SiteOrdinal* ordinal) {
   bool found;
   TRIBUTARY_RETURN_IF_ERROR(Find(id, ordinal, &found));
   if (found) return {};
-  TRIBUTARY_RETURN_IF_ERROR(add_.PrepareOnce(
-      db_,
-      "INSERT INTO crsql_site_id(site_id, ordinal) "
-      "VALUES (?1, (SELECT max(ordinal) + 1 FROM crsql_site_id))"));
+  TRIBUTARY_RETURN_IF_ERROR(
+      add_.PrepareOnce(db_,
+                       "INSERT INTO crsql_site_id(site_id, ordinal) "
+                       "VALUES (?1, (SELECT max(ordinal) + 1 FROM crsql_site_id))"));
   add_.BindBlob(1, BytesOf(id));
   TRIBUTARY_RETURN_IF_ERROR(add_.Run());
   return Find(id, ordinal, &found);

@@ -1,5 +1,5 @@
-// Sites by their local ordinal: table crsql_site_id(site_id, ordinal), 0 being this replica; and the
-// highest version seen of each peer, crsql_peers(ordinal, seen).
+// Sites by their local ordinal: table crsql_site_id(site_id, ordinal), 0 being this replica; and
+// the highest version seen of each peer, crsql_peers(ordinal, seen).
 #ifndef TRIBUTARY_EXT_SITES_H_
 #define TRIBUTARY_EXT_SITES_H_
 

@@ -39,9 +39,9 @@ class [[nodiscard]] Status {
 
 }  // namespace tributary
 
-#define TRIBUTARY_RETURN_IF_ERROR(expr)              \
-  do {                                               \
-    ::tributary::Status status_of_expr_ = (expr);    \
+#define TRIBUTARY_RETURN_IF_ERROR(expr)                \
+  do {                                                 \
+    ::tributary::Status status_of_expr_ = (expr);      \
     if (!status_of_expr_.ok()) return status_of_expr_; \
   } while (false)
 

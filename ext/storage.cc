@@ -38,8 +38,7 @@ Status ReadMaster(sqlite3* db, std::string_view key, bool* found, int64_t* value
       db, "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = 'crsql_master'"));
   TRIBUTARY_RETURN_IF_ERROR(s.Step(found));
   if (!*found) return {};
-  TRIBUTARY_RETURN_IF_ERROR(
-      s.Prepare(db, "SELECT value FROM main.crsql_master WHERE key = ?1"));
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db, "SELECT value FROM main.crsql_master WHERE key = ?1"));
   s.BindText(1, key);
   TRIBUTARY_RETURN_IF_ERROR(s.Step(found));
   if (*found) *value = s.Int(0);
@@ -58,16 +57,15 @@ Status CheckFormat(sqlite3* db, bool* exists) {
   bool foreign;
   TRIBUTARY_RETURN_IF_ERROR(ReadMaster(db, "crsqlite_version", &foreign, &value));
   if (!foreign) return {};
-  return Status::Error(
-      absl::StrCat("this file was written by cr-sqlite (version ", value,
-                   "), which this build cannot open yet; the file is unchanged"));
+  return Status::Error(absl::StrCat("this file was written by cr-sqlite (version ", value,
+                                    "), which this build cannot open yet; the file is unchanged"));
 }
 
 Status Create(sqlite3* db) {
   TRIBUTARY_RETURN_IF_ERROR(Execute(db, kSchema));
   Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      db, "INSERT INTO main.crsql_master(key, value) VALUES ('tributary_format', ?1)"));
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db, "INSERT INTO main.crsql_master(key, value) VALUES ('tributary_format', ?1)"));
   s.Bind(1, kStorageFormat);
   TRIBUTARY_RETURN_IF_ERROR(s.Run());
   // A random UUID, version 4.

@@ -20,8 +20,8 @@ namespace tributary {
 inline constexpr int64_t kStorageFormat = 1;
 
 // Makes the tables where they are missing. A file that cannot be written now (read-only, locked) is
-// left as it is: *ready is then false and no error is reported. Fails on a file of cr-sqlite or of a
-// newer format.
+// left as it is: *ready is then false and no error is reported. Fails on a file of cr-sqlite or of
+// a newer format.
 Status EnsureStorage(sqlite3* db, bool* ready);
 
 }  // namespace tributary

@@ -127,8 +127,8 @@ Status Table::LoadTriggers() {
 
 Status Table::LoadCatalog() {
   Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      db_, "SELECT id, name, layout FROM crsql_columns WHERE table_id = ?1 ORDER BY id"));
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db_, "SELECT id, name, layout FROM crsql_columns WHERE table_id = ?1 ORDER BY id"));
   s.Bind(1, id_);
   std::vector<KnownColumn> known;
   uint32_t last = 0;
@@ -339,8 +339,8 @@ Status Table::UpdateCell(std::string_view key, int64_t rowid, int column, sqlite
   if (!rowid_name_.empty()) {
     Statement& s = update_at_[column];
     if (!s.prepared()) {
-      TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-          db_, absl::StrCat(update(), " AND ", rowid_name_, " = ?", key_.size() + 2)));
+      TRIBUTARY_RETURN_IF_ERROR(
+          s.Prepare(db_, absl::StrCat(update(), " AND ", rowid_name_, " = ?", key_.size() + 2)));
     }
     TRIBUTARY_RETURN_IF_ERROR(BindKey(&s, key, &decoder_, 2));
     s.Bind(static_cast<int>(key_.size()) + 2, rowid);

@@ -57,9 +57,9 @@ class Table {
   // The same for values from elsewhere; their types must be what the columns would store.
   Status EncodeForeignKey(const std::vector<Value>& values, std::string* out) const;
 
-  // Points `select` at the row with this key: its columns in layout order, then its rowid (or 1 where
-  // it has none). *found tells whether it
-  // is there; if so the caller resets the statement when done with the values.
+  // Points `select` at the row with this key: its columns in layout order, then its rowid (or 1
+  // where it has none). *found tells whether it is there; if so the caller resets the statement
+  // when done with the values.
   Status SelectRow(std::string_view key, Statement** select, bool* found);
   // The same for a statement of the caller's own: text and key.
   Status PrepareSelect(Statement* s) const;
@@ -124,8 +124,8 @@ class Table {
   Statement select_;
   Statement exists_;
   Statement delete_;
-  std::vector<Statement> insert_;  // by column index + 1
-  std::vector<Statement> update_;  // by column index
+  std::vector<Statement> insert_;     // by column index + 1
+  std::vector<Statement> update_;     // by column index
   std::vector<Statement> update_at_;  // the same, by rowid and key
 };
 

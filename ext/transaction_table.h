@@ -2,9 +2,9 @@
 // part in the running transaction, and SQLite calls xSync, xCommit, xRollback and the savepoint
 // methods. (FTS5 learns of transactions in the same way; no commit or rollback hook is taken.)
 //
-// A second table, crsql_lifetime, is only ever connected. No statement that is kept names it, so that
-// sqlite3_close disconnects it first of all, before it looks for open statements; ours are given up
-// there.
+// A second table, crsql_lifetime, is only ever connected. No statement that is kept names it, so
+// that sqlite3_close disconnects it first of all, before it looks for open statements; ours are
+// given up there.
 //
 // The first has one hidden use more: "DELETE ... WHERE n = N" deletes N imaginary rows, which sets
 // changes() back to N after statements of ours.
@@ -15,7 +15,8 @@
 
 namespace tributary {
 
-// Registers the modules, the first of which owns the connection's state from then on (also where it fails).
+// Registers the modules, the first of which owns the connection's state from then on (also where it
+// fails).
 Status RegisterTransactionTable(Connection* connection);
 
 }  // namespace tributary
