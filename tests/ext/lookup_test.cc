@@ -189,7 +189,8 @@ TEST_F(Lookups, TouchFewPages) {
   db.Do(Series(1, 200000) + "INSERT INTO n SELECT i, i FROM s");
   db.Do("COMMIT; PRAGMA cache_size = 20");
   for (int i = 0; i < 3000; i++) db.Do("INSERT INTO t VALUES (?1, 1, 1)", {Cell::Integer(i)});
-  const int all = CacheReads(db, "SELECT count(*) FROM crsql_log WHERE hex(data) = ''");
+  // Not counted by reading it: newer SQLites read overflow pages past the cache.
+  const auto all = static_cast<int>(db.Int("SELECT sum(length(data)) / 4096 FROM crsql_log"));
   ASSERT_GT(all, 300);
   const std::string packed =
       "x'" + ToHex(db.One("SELECT crsql_pack_columns(k) FROM t WHERE a = 20000").bytes) + "'";

