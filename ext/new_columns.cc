@@ -54,7 +54,8 @@ Status DefaultOf(sqlite3* db, const Table& table, const DataColumn& column, Owne
   Statement s;
   bool row;
   TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      db, "SELECT coalesce(dflt_value, 'NULL') FROM pragma_table_info(?1, 'main') WHERE name = ?2"));
+      db,
+      "SELECT coalesce(dflt_value, 'NULL') FROM pragma_table_info(?1, 'main') WHERE name = ?2"));
   s.BindText(1, table.name());
   s.BindText(2, column.name);
   TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
@@ -103,8 +104,8 @@ class ColumnLogger {
 
   bool IsDefault(size_t i) const {
     const int column = static_cast<int>(table_->key().size() + i);
-    return defaults_[i] != nullptr &&
-           SameValue(ValueOf(sqlite3_column_value(rows_.get(), column)), ValueOf(defaults_[i].get()));
+    return defaults_[i] != nullptr && SameValue(ValueOf(sqlite3_column_value(rows_.get(), column)),
+                                                ValueOf(defaults_[i].get()));
   }
 
   Status LogRow() {
@@ -182,10 +183,10 @@ Status AddToLayouts(sqlite3* db, const Table& table) {
     s.BindText(3, d.name);
     TRIBUTARY_RETURN_IF_ERROR(s.Run());
   }
-  TRIBUTARY_RETURN_IF_ERROR(
-      s.Prepare(db,
-                "INSERT INTO crsql_columns(table_id, id, name, layout) "
-                "SELECT ?1, ifnull(max(id) + 1, 0), ?2, ?3 FROM crsql_columns WHERE table_id = ?1"));
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+      db,
+      "INSERT INTO crsql_columns(table_id, id, name, layout) "
+      "SELECT ?1, ifnull(max(id) + 1, 0), ?2, ?3 FROM crsql_columns WHERE table_id = ?1"));
   s.Bind(1, table.id());
   s.Bind(3, table.layouts().current_number() + 1);
   for (const std::string& name : table.unreplicated_columns()) {

@@ -140,10 +140,13 @@ using Renewed = std::vector<RenewedTable>;
 
 Status FreeName(Connection* c, const std::string& name, Renewed* renewed);
 
-// Names triggers and catalog entry after the table's present name. The old triggers go first, so
-// that tables which swapped their names get out of each other's way.
+// Names the catalog entry after the table's present name and drops triggers with the old one. That
+// goes first, so that tables which swapped their names get out of each other's way.
 Status RenameCatalogEntry(Connection* c, const Table& t, Renewed* renewed) {
   TRIBUTARY_RETURN_IF_ERROR(DropTriggers(c->db(), t, "_trig"));
+  TRIBUTARY_RETURN_IF_ERROR(
+      Execute(c->db(),
+              absl::StrCat("UPDATE crsql_tables SET name = '__crsql_' || id WHERE id = ", t.id())));
   TRIBUTARY_RETURN_IF_ERROR(FreeName(c, t.name(), renewed));
   for (const char* sql : {"DELETE FROM crsql_tables WHERE name = ?2 AND id <> ?1",
                           "UPDATE crsql_tables SET name = ?2 WHERE id = ?1"}) {
@@ -167,8 +170,8 @@ Status Renew(Connection* c, const Table& t, Renewed* renewed) {
   TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
   const bool renamed = s.Text(0) != t.name();
   s.Finalize();
-  const bool columns_changed = !t.unreplicated_columns().empty() ||
-                               t.columns().size() != t.layouts().current().size();
+  const bool columns_changed =
+      !t.unreplicated_columns().empty() || t.columns().size() != t.layouts().current().size();
   if (!renamed && !columns_changed) return CreateTriggers(db, t);
   if (renamed) TRIBUTARY_RETURN_IF_ERROR(RenameCatalogEntry(c, t, renewed));
   TRIBUTARY_RETURN_IF_ERROR(DropTriggers(db, t, "utrig"));

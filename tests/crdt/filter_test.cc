@@ -31,9 +31,16 @@ TEST(Filter, NeverAFalseNegativeAndFewFalsePositives) {
     const std::string filter = BuildFilter(hashes);
     EXPECT_EQ(filter.size(), (static_cast<size_t>(n) * 10 + 7) / 8);
     for (const uint64_t h : hashes) ASSERT_TRUE(FilterMayContain(filter, h)) << n;
+  }
+  // What a few keys let through depends much on which they are: the mean over many such filters.
+  for (const int n : {1, 2, 10, 100, 1000, 10000}) {
+    const int filters = n < 100 ? 50 : 1;
     int wrong = 0;
-    for (const uint64_t h : Hashes(1000000, 1010000)) wrong += FilterMayContain(filter, h) ? 1 : 0;
-    EXPECT_LT(wrong, 200) << n << ": more than 2 %";
+    for (int f = 0; f < filters; f++) {
+      const std::string filter = BuildFilter(Hashes(f * n, (f + 1) * n));
+      for (const uint64_t h : Hashes(1000000, 1010000)) wrong += FilterMayContain(filter, h) ? 1 : 0;
+    }
+    EXPECT_LT(wrong / filters, 200) << n << ": more than 2 %";
   }
 }
 
@@ -56,7 +63,7 @@ TEST(Filter, AnyBytesAreAFilter) {
 
 TEST(Filter, BytesAreStoredAndMustNotChange) {
   const uint64_t hashes[] = {0, UINT64_MAX, 0x0123456789abcdef};
-  EXPECT_EQ(Hex(BuildFilter(Hashes(0, 3))), "9139c64e");
+  EXPECT_EQ(Hex(BuildFilter(Hashes(0, 3))), "55b013e8");
   EXPECT_EQ(Hex(BuildFilter(hashes)), "01800280");
 }
 

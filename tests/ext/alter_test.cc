@@ -62,7 +62,9 @@ TEST_F(Alter, AddColumn) {
   db_.Do(
       "UPDATE foo SET b = 5, d = 8 WHERE a = 1; INSERT INTO foo VALUES(3, 4, 5, 9);"
       "DELETE FROM foo WHERE a = 2; UPDATE foo SET d = 10 WHERE a = 3");
-  SyncAndExpectEqual();
+  Sync();
+  EXPECT_EQ(TableText(peer_, "foo"), "1|5|3\n3|4|5");
+  ExpectEqual(db_, peer_, {});
   EXPECT_EQ(Merge("foo 010901 c 6 2 2 S1 1 0\nfoo 010904 c 6 1 2 S1 1 1"), "");
   EXPECT_EQ(Foo(), "1|5|6|8\n3|4|5|10\n4|NULL|6|7");
   EXPECT_EQ(Merge("foo 010901 d 6 2 2 S1 1 0"),
@@ -91,7 +93,6 @@ TEST_F(Alter, AddColumnAndReplicateIt) {
   EXPECT_EQ(db_.Get("SELECT d FROM foo WHERE a = 4"), "7");
   EXPECT_EQ(Merge("foo 010904 d 8 1 1 S1 1 2"), "");
   EXPECT_EQ(db_.Get("SELECT d FROM foo WHERE a = 4"), "8");
-  Both("");
   peer_.Do(kAddD);
   peer_.Do(kAgain);
   SyncAndExpectEqual();
@@ -102,8 +103,9 @@ TEST_F(Alter, ValuesFromBeforeReplicate) {
   db_.Do("INSERT INTO foo VALUES(1, 2, 3), (2, 3, 4), (3, 4, 5); UPDATE foo SET b = 9 WHERE a = 2");
   Sync();
   db_.Do(kAddD);
-  db_.Do("ALTER TABLE foo ADD COLUMN e; UPDATE foo SET d = 8 WHERE a < 3; UPDATE foo SET e = 1 "
-         "WHERE a > 1; INSERT INTO foo VALUES(4, 4, 4, '7', NULL)");
+  db_.Do(
+      "ALTER TABLE foo ADD COLUMN e; UPDATE foo SET d = 8 WHERE a < 3; UPDATE foo SET e = 1 "
+      "WHERE a > 1; INSERT INTO foo VALUES(4, 4, 4, '7', NULL)");
   const int64_t version = db_.Int("SELECT crsql_db_version()");
   db_.Do(kAgain);
   EXPECT_EQ(ChangesText(db_, "db_version = " + std::to_string(version + 1)),
@@ -126,8 +128,9 @@ TEST_F(Alter, ReplicasAlterAtDifferentTimes) {
   Sync();
   db_.Do(kAddD);
   db_.Do(kAgain);
-  peer_.Do("INSERT INTO foo VALUES(3, 1, 1); UPDATE foo SET b = 5 WHERE a = 1; DELETE FROM foo "
-           "WHERE a = 2; INSERT INTO foo VALUES(2, 7, 7)");
+  peer_.Do(
+      "INSERT INTO foo VALUES(3, 1, 1); UPDATE foo SET b = 5 WHERE a = 1; DELETE FROM foo "
+      "WHERE a = 2; INSERT INTO foo VALUES(2, 7, 7)");
   EXPECT_EQ(ApplyChanges(db_, ReadChanges(peer_)), "");
   EXPECT_EQ(Foo(), "1|5|3|7\n2|7|7|7\n3|1|1|7");
   db_.Do("UPDATE foo SET c = 6 WHERE a = 3");
@@ -149,10 +152,10 @@ TEST_F(Alter, BothChangeTheNewColumn) {
   db_.Do("UPDATE foo SET d = 'y' WHERE a = 1");
   peer_.Do("UPDATE foo SET d = 'z' WHERE a < 3");
   Both(kAgain);
-  db_.Do("UPDATE foo SET d = 'a' WHERE a = 2; REPLACE INTO foo VALUES(3, 3, 3, 'x')");
+  db_.Do("UPDATE foo SET d = 'zz' WHERE a = 2; REPLACE INTO foo VALUES(3, 3, 3, 'x')");
   peer_.Do("UPDATE foo SET a = 4 WHERE a = 1");
   SyncAndExpectEqual();
-  EXPECT_EQ(db_.Get("SELECT a, d FROM foo"), "2|'a'\n3|'x'\n4|'z'");
+  EXPECT_EQ(db_.Get("SELECT a, d FROM foo"), "2|'zz'\n3|'x'\n4|'z'");
   Both("ALTER TABLE foo ADD COLUMN e; ALTER TABLE foo ADD COLUMN f");
   db_.Do("INSERT INTO foo VALUES(9, 9, 9, 9, 9, 9)");
   Both(kAgain);
@@ -174,7 +177,6 @@ TEST_F(Alter, ImpliedClocksByLayout) {
   EXPECT_EQ(ChangesText(db_, "cid IN ('d', 'e')"),
             "foo 010903 d 7 1 2 me 1 2\nfoo 010904 d 7 1 2 me 1 5\nfoo 010905 d 7 1 3 me 1 2\n"
             "foo 010905 e NULL 1 3 me 1 3");
-  const std::string site = db_.Get("SELECT hex(crsql_site_id())");
   for (const char* row : {"01", "02", "03", "04", "05"}) {
     EXPECT_EQ(Merge(std::string("foo 0109") + row + " d 6 1 1 S1 1 0"), "");
     EXPECT_EQ(Merge(std::string("foo 0109") + row + " e NULL 1 1 S1 1 1"), "");
@@ -190,8 +192,9 @@ TEST_F(Alter, ImpliedClocksByLayout) {
 }
 
 TEST_F(Alter, TablesOfKeysAlone) {
-  Both("CREATE TABLE t(a INTEGER PRIMARY KEY, b INTEGER GENERATED ALWAYS AS (a) VIRTUAL);"
-       "SELECT crsql_as_crr('t')");
+  Both(
+      "CREATE TABLE t(a INTEGER PRIMARY KEY, b INTEGER GENERATED ALWAYS AS (a) VIRTUAL);"
+      "SELECT crsql_as_crr('t')");
   db_.Do("INSERT INTO t VALUES(1), (2), (3)");
   peer_.Do("INSERT INTO t VALUES(2)");
   Both("ALTER TABLE t ADD COLUMN v DEFAULT 1; ALTER TABLE t ADD COLUMN w");
@@ -210,10 +213,10 @@ TEST_F(Alter, TablesOfKeysAlone) {
 TEST_F(Alter, Defaults) {
   Both("INSERT INTO foo VALUES(1, 2, 3)");
   const std::string before = Changes();
-  const char* columns[] = {"TEXT DEFAULT 7",   "INTEGER DEFAULT '5'", "REAL DEFAULT 1",
-                           "NUMERIC DEFAULT '1e3'", "DEFAULT x'00ff'", "DEFAULT 'it''s (1)'",
-                           "DEFAULT -9.5",     "INT DEFAULT 'text'",  "DEFAULT NULL",
-                           "DEFAULT TRUE",     "DEFAULT \"q\"",       "TEXT DEFAULT 1.50"};
+  const char* columns[] = {"TEXT DEFAULT 7",        "INTEGER DEFAULT '5'", "REAL DEFAULT 1",
+                           "NUMERIC DEFAULT '1e3'", "DEFAULT x'00ff'",     "DEFAULT 'it''s (1)'",
+                           "DEFAULT -9.5",          "INT DEFAULT 'text'",  "DEFAULT NULL",
+                           "DEFAULT TRUE",          "DEFAULT \"q\""};
   int n = 0;
   for (const char* c : columns) {
     db_.Do("ALTER TABLE foo ADD COLUMN n" + std::to_string(n++) + " " + c);
@@ -270,8 +273,7 @@ TEST_F(Alter, RollbackOfEverything) {
   db_.Do("UPDATE foo SET d = 8; UPDATE foo SET b = 1 WHERE a = 2; SAVEPOINT s");
   db_.Do(kAgain);
   db_.Do("UPDATE foo SET d = 9 WHERE a = 1");
-  EXPECT_EQ(ChangesText(db_, "cid = 'd'"),
-            "foo 010902 d 8 1 2 me 1 4\nfoo 010901 d 9 2 2 me 1 5");
+  EXPECT_EQ(ChangesText(db_, "cid = 'd'"), "foo 010902 d 8 1 2 me 1 4\nfoo 010901 d 9 2 2 me 1 5");
   db_.Do("ROLLBACK TO s; UPDATE foo SET d = 10, c = 1 WHERE a = 1");
   EXPECT_EQ(ChangesText(db_, "cid = 'd'"), "");
   db_.Do(kAgain);
@@ -293,8 +295,9 @@ TEST_F(Alter, AnotherConnection) {
   a.Do("UPDATE foo SET d = 8");
   b.Do(kAgain);
   a.Do("UPDATE foo SET c = 4, d = 9");
-  EXPECT_EQ(ChangesText(a), "foo 010901 b 3 2 2 me 1 0\nfoo 010901 c 4 2 4 me 1 0\n"
-                            "foo 010901 d 9 2 4 me 1 1");
+  EXPECT_EQ(ChangesText(a),
+            "foo 010901 b 3 2 2 me 1 0\nfoo 010901 c 4 2 4 me 1 0\n"
+            "foo 010901 d 9 2 4 me 1 1");
   EXPECT_EQ(ChangesText(b), ChangesText(a));
   a.Do("ALTER TABLE foo RENAME COLUMN d TO dd");
   EXPECT_EQ(MergeText(b, "foo 010901 dd 5 7 7 S1 1 0"), "");
@@ -324,11 +327,15 @@ TEST_F(Alter, RenamedTables) {
             "bar 010902 b 3 1 2 me 1 0\nbar 010902 c 4 1 2 me 1 1\nbar 010902 d 5 1 2 me 1 2\n"
             "bar 010901 d 1 2 3 me 1 0");
   db_.Do("ALTER TABLE bar RENAME TO baz");
-  db_.Do("CREATE TABLE bar(k PRIMARY KEY, v); SELECT crsql_as_crr('bar'); INSERT INTO bar VALUES(1, 2)");
+  db_.Do(
+      "CREATE TABLE bar(k PRIMARY KEY, v); SELECT crsql_as_crr('bar'); INSERT INTO bar VALUES(1, "
+      "2)");
   db_.Do("UPDATE baz SET b = 9 WHERE a = 1");
-  EXPECT_EQ(ChangesText(db_, "db_version > 3"), "bar 010901 v 2 1 4 me 1 0\nbaz 010901 b 9 2 5 me 1 0");
+  EXPECT_EQ(ChangesText(db_, "db_version > 3"),
+            "bar 010901 v 2 1 4 me 1 0\nbaz 010901 b 9 2 5 me 1 0");
   db_.Do("ALTER TABLE bar RENAME TO t; ALTER TABLE baz RENAME TO bar; ALTER TABLE t RENAME TO baz");
-  db_.Do("SELECT crsql_as_crr('bar'); INSERT INTO baz VALUES(5, 5); INSERT INTO bar VALUES(5,5,5,5)");
+  db_.Do(
+      "SELECT crsql_as_crr('bar'); INSERT INTO baz VALUES(5, 5); INSERT INTO bar VALUES(5,5,5,5)");
   EXPECT_EQ(ChangesText(db_, "pk = x'010905'"),
             "baz 010905 v 5 1 6 me 1 0\nbar 010905 b 5 1 7 me 1 0\nbar 010905 c 5 1 7 me 1 1\n"
             "bar 010905 d 5 1 7 me 1 2");

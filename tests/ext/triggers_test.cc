@@ -140,8 +140,8 @@ TEST_F(UserTriggers, RaiseIgnoreAndRollback) {
 }
 
 // RAISE(FAIL) keeps the row but ends the statement before triggers that come later. Known limit: if
-// the user's trigger is newer than ours, the row is not captured. crsql_check() says so, and writing
-// it again heals it.
+// the user's trigger is newer than ours, the row is not captured. crsql_check() says so, and
+// writing it again heals it.
 TEST_F(UserTriggers, RaiseFail) {
   db_.Do(
       "CREATE TRIGGER f AFTER INSERT ON foo WHEN NEW.b = 'fail' BEGIN SELECT RAISE(FAIL, "
@@ -270,6 +270,22 @@ TEST_F(ForeignKeys, TheHostsDeferralIsKept) {
       << "immediate again";
   b_.Do("ROLLBACK");
   EXPECT_EQ(b_.Get("PRAGMA foreign_keys"), "1");
+}
+
+// SQLite 3.40 gives a parent's key the affinity of the child's column while it looks for children,
+// and triggers then see OLD with that.
+TEST_F(ForeignKeys, AParentsKeyKeepsItsType) {
+  Db db;
+  db.Do(
+      "PRAGMA foreign_keys = 1; CREATE TABLE p(k TEXT PRIMARY KEY, v TEXT); CREATE TABLE c(k "
+      "INTEGER PRIMARY KEY, p NUMERIC REFERENCES p ON UPDATE SET NULL); CREATE INDEX i ON c(p);"
+      "SELECT crsql_as_crr('p'); INSERT INTO p VALUES('2', '5'), ('3', '5'), ('4', '5');"
+      "DELETE FROM p WHERE k = '2'; UPDATE p SET k = '7' WHERE k = '3'; UPDATE p SET v = '6' "
+      "WHERE k = '4'");
+  EXPECT_EQ(ChangesText(db),
+            "p 010b0132 -1 NULL 2 2 me 2 0\np 010b0133 -1 NULL 2 3 me 2 0\n"
+            "p 010b0137 -1 NULL 1 3 me 1 1\np 010b0137 v '5' 2 3 me 1 2\n"
+            "p 010b0134 v '6' 2 4 me 1 0");
 }
 
 }  // namespace

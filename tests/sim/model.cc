@@ -82,7 +82,7 @@ bool Model::Insert(const std::string& table, const std::string& pk, const Values
   const ModelTable& t = tables_.at(table);
   if (r.alive()) {
     const ModelStamp first = Stamp();  // burnt where the row has no sentinel
-    if (r.sentinel) {
+    if (r.sentinel || r.cl > 1) {
       r.cl += 2;
       r.sentinel = first;
     }
@@ -165,7 +165,9 @@ int Model::Merge(const Change& c) {
     r.cl = c.cl;
     r.clocks.clear();
     if (!first_life) {
-      r.sentinel = stamp;
+      // A cell revives the row, but is no sentinel: that stays missing until its own record comes.
+      r.sentinel.reset();
+      if (about_the_row) r.sentinel = stamp;
       impacted++;
     }
     if (!r.alive()) r.values.clear();
