@@ -18,7 +18,7 @@ Affinity AffinityOf(std::string_view declared_type, bool strict);
 std::string NeutralLiteral(Affinity affinity);
 
 // Whether text is a well-formed number, so that a numeric column would store it as one.
-bool LooksNumeric(std::string_view text);
+bool LooksNumeric(std::string_view s);
 
 // Whether a column of that affinity stores the value as it is.
 bool StoredUnchanged(Affinity affinity, const Value& v);

@@ -314,7 +314,7 @@ Status BaseWriter::MissingParent(const MergeRow& row, std::string* description) 
     }
     bool held = false;
     for (size_t i = 0; i < key.from.size(); i++) {
-      const int column = t.FindColumn(std::string_view(key.from[i]));
+      const int column = t.FindColumn(key.from[i]);
       const auto cell = row.held_cells.find(column);
       if (cell != row.held_cells.end()) {
         sqlite3_bind_value(s.get(), static_cast<int>(i) + 1, cell->second.get());

@@ -40,8 +40,8 @@ class Checker {
   }
 
  private:
-  void Report(std::string_view table, std::string problem) {
-    out_->push_back({ResultValue::Text(table), ResultValue::Text(std::move(problem))});
+  void Report(std::string_view table, std::string_view problem) {
+    out_->push_back({ResultValue::Text(table), ResultValue::Text(problem)});
   }
 
   static std::string Show(std::string_view key) {

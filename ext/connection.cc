@@ -62,6 +62,7 @@ Status Connection::Refresh() {
 Status Connection::ForgetSchema() {
   std::vector<MergeRow>& held = stores_->merge.rows();
   std::vector<int64_t> ids;
+  ids.reserve(held.size());
   for (const MergeRow& row : held) ids.push_back(row.table->id());
   stores_->catalog.Invalidate();
   for (size_t i = 0; i < held.size(); i++) {

@@ -132,6 +132,7 @@ class Folder {
     if (lookups.empty()) return {};
     for (const auto& [row, lookup] : lookups) stores_.catalog.UsesReplace(lookup.table);
     std::vector<RowLookup*> wanted;
+    wanted.reserve(lookups.size());
     for (auto& [row, lookup] : lookups) wanted.push_back(&lookup);
     TRIBUTARY_RETURN_IF_ERROR(stores_.lookup.FindAll(wanted));
     for (const auto& [row, lookup] : lookups) rows_[row].was_alive = lookup.found;

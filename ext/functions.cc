@@ -117,6 +117,7 @@ Status PackColumns(Connection*, sqlite3_context* context, int argc, Args argv) {
     return Status::Error("Failed to pack columns: more than 255 of them");
   }
   std::vector<Value> values;
+  values.reserve(static_cast<size_t>(argc));
   for (int i = 0; i < argc; i++) values.push_back(ValueOf(argv[i]));
   std::string packed;
   PackValues(values, &packed);

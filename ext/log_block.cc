@@ -89,8 +89,7 @@ bool LogBlock::Find(const KeyProbe& probe, std::string_view key, Found* found) c
   const size_t mask = slots_.size() - 1;
   for (size_t at = probe.hash & mask; slots_[at] != 0; at = (at + 1) & mask) {
     const Row& r = rows_[slots_[at] - 1];
-    if (r.hash == probe.hash && r.table == probe.table &&
-        std::string_view(keys_).substr(r.key, r.size) == key) {
+    if (r.hash == probe.hash && r.table == probe.table && keys_.compare(r.key, r.size, key) == 0) {
       return set(r.chunk, r.seq, r.layout);
     }
   }

@@ -206,8 +206,8 @@ Status Table::EncodeKey(sqlite3_value** values, std::string* out) const {
     }
     if (key_[i].affinity == Affinity::kText &&
         (v.type == ValueType::kInteger || v.type == ValueType::kReal)) {
-      // A TEXT column stores no numbers. SQLite before 3.41 applies the affinity of a child's column
-      // to the key in place when it looks for children, before a trigger sees it.
+      // A TEXT column stores no numbers. SQLite before 3.41 applies the affinity of a child's
+      // column to the key in place when it looks for children, before a trigger sees it.
       const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(values[i]));
       AppendKeyValue(Value::Text(text != nullptr ? text : ""), out);
       continue;

@@ -157,7 +157,9 @@ TEST_F(Lookups, AgreeAfterMergesAndLateDeliveries) {
 
 // Small chunks that come behind what is covered are listed, found, and put into blocks in turn.
 TEST_F(Lookups, LateChunks) {
-  for (int i = 0; i < 3000; i++) a_.Do("INSERT INTO t VALUES (?1, 1, 1)", {Cell::Integer(i * 3)});
+  for (int64_t i = 0; i < 3000; i++) {
+    a_.Do("INSERT INTO t VALUES (?1, 1, 1)", {Cell::Integer(i * 3)});
+  }
   std::vector<Row> rows = ChangesOf(a_);
   std::reverse(rows.begin(), rows.end());
   MergeRows(b_, rows);

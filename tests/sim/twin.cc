@@ -100,8 +100,8 @@ class TwinRun {
     Same("result code", std::to_string(want.code), std::to_string(got.code));
     Same("error", want.error, got.error);
     Same("rows", Sorted(want), Sorted(got));
-    // A known deviation: after an explicit COMMIT (or the RELEASE that commits), changes() counts what
-    // our last statement wrote, see ScopedHostCounters in ext/connection.h.
+    // A known deviation: after an explicit COMMIT (or the RELEASE that commits), changes() counts
+    // what our last statement wrote, see ScopedHostCounters in ext/connection.h.
     const bool commits = sql.starts_with("COMMIT") || sql.starts_with("END") ||
                          (sql.starts_with("RELEASE") && plain_.autocommit());
     if (commits) SameCounters();
