@@ -38,8 +38,9 @@ TEST(Filter, NeverAFalseNegativeAndFewFalsePositives) {
     int wrong = 0;
     for (int f = 0; f < filters; f++) {
       const std::string filter = BuildFilter(Hashes(f * n, (f + 1) * n));
-      for (const uint64_t h : Hashes(1000000, 1010000))
+      for (const uint64_t h : Hashes(1000000, 1010000)) {
         wrong += FilterMayContain(filter, h) ? 1 : 0;
+      }
     }
     EXPECT_LT(wrong / filters, 200) << n << ": more than 2 %";
   }
