@@ -162,16 +162,6 @@ void NarrowVersions(char letter, sqlite3_value* value, ChangeFilter* filter, boo
   if (is_upper && DbVersion(v) < filter->last) filter->last = DbVersion(v);
 }
 
-std::string_view BytesOf(sqlite3_value* value) {
-  const auto* p = static_cast<const char*>(sqlite3_value_blob(value));
-  return {p != nullptr ? p : "", static_cast<size_t>(sqlite3_value_bytes(value))};
-}
-
-std::string_view TextOf(sqlite3_value* value) {
-  const auto* p = reinterpret_cast<const char*>(sqlite3_value_text(value));
-  return {p != nullptr ? p : "", static_cast<size_t>(sqlite3_value_bytes(value))};
-}
-
 // *nothing is set where no record can satisfy the constraints.
 Status MakeFilter(Connection* c, const char* letters, sqlite3_value** argv, ChangeFilter* filter,
                   bool* nothing) {
@@ -183,7 +173,7 @@ Status MakeFilter(Connection* c, const char* letters, sqlite3_value** argv, Chan
       case 's': {
         SiteId id;
         SiteOrdinal ordinal;
-        found = ParseSiteId(BytesOf(v), &id);
+        found = ParseSiteId(BlobOf(v), &id);
         if (found) TRIBUTARY_RETURN_IF_ERROR(c->stores().sites.Find(id, &ordinal, &found));
         if (found) filter->site = ordinal;
         break;
@@ -207,7 +197,7 @@ Status MakeFilter(Connection* c, const char* letters, sqlite3_value** argv, Chan
   if (pk == nullptr || filter->table == nullptr || *nothing) return {};
   std::vector<Value> values;
   std::string key;
-  if (UnpackValues(BytesOf(pk), &values) && filter->table->EncodeForeignKey(values, &key).ok()) {
+  if (UnpackValues(BlobOf(pk), &values) && filter->table->EncodeForeignKey(values, &key).ok()) {
     filter->key = std::move(key);
   } else {
     *nothing = true;
@@ -234,10 +224,6 @@ int Next(sqlite3_vtab_cursor* cursor) {
 }
 
 int Eof(sqlite3_vtab_cursor* cursor) { return ScanOf(cursor).done() ? 1 : 0; }
-
-void ResultText(sqlite3_context* context, std::string_view s) {
-  sqlite3_result_text64(context, s.data(), s.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
-}
 
 void ResultBlob(sqlite3_context* context, std::string_view s) {
   sqlite3_result_blob64(context, s.data(), s.size(), SQLITE_TRANSIENT);
@@ -267,7 +253,7 @@ int ReadColumn(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int column
       sqlite3_result_int64(context, scan.db_version().value);
       break;
     case kSiteId:
-      ResultBlob(context, tributary::BytesOf(scan.site_id()));
+      ResultBlob(context, BytesOf(scan.site_id()));
       break;
     case kCl:
       sqlite3_result_int64(context, scan.cl().value);
@@ -297,7 +283,7 @@ int Rowid(sqlite3_vtab_cursor* cursor, sqlite3_int64* rowid) {
 
 Status ReadChange(sqlite3_value** row, IncomingChange* change) {
   change->table = TextOf(row[kTable]);
-  change->pk = BytesOf(row[kPk]);
+  change->pk = BlobOf(row[kPk]);
   change->cid = TextOf(row[kCid]);
   change->value = row[kVal];
   change->col_version = ColVersion(sqlite3_value_int64(row[kColVersion]));
@@ -311,7 +297,7 @@ Status ReadChange(sqlite3_value** row, IncomingChange* change) {
   if (change->cid.size() > kMaxName) {
     return Status::Error("crsql_changes: crsql - column name exceeded max length");
   }
-  const std::string_view site = BytesOf(row[kSiteId]);
+  const std::string_view site = BlobOf(row[kSiteId]);
   if (site.size() > change->site.bytes.size()) {
     return Status::Error("crsql_changes: crsql - site id exceeded max length");
   }

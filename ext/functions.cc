@@ -21,20 +21,6 @@ constexpr int kCompatibleVersion = 170000;
 
 using Args = sqlite3_value**;
 
-std::string_view TextOf(sqlite3_value* v) {
-  const auto* p = reinterpret_cast<const char*>(sqlite3_value_text(v));
-  return {p != nullptr ? p : "", static_cast<size_t>(sqlite3_value_bytes(v))};
-}
-
-std::string_view BlobOf(sqlite3_value* v) {
-  const auto* p = static_cast<const char*>(sqlite3_value_blob(v));
-  return {p != nullptr ? p : "", static_cast<size_t>(sqlite3_value_bytes(v))};
-}
-
-void ResultText(sqlite3_context* context, std::string_view s) {
-  sqlite3_result_text64(context, s.data(), s.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
-}
-
 Status AsCrr(Connection* c, sqlite3_context* context, int argc, Args argv) {
   if (argc != 1 && argc != 2) {
     return Status::Error(

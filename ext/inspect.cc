@@ -85,11 +85,8 @@ Status UnpackColumns(Connection*, sqlite3_value* package, std::vector<ResultRow>
   if (package == nullptr) {
     return {SQLITE_MISUSE, "crsql_unpack_columns: Zero args passed to filter; give it a package"};
   }
-  const auto* p = static_cast<const char*>(sqlite3_value_blob(package));
-  const std::string_view bytes(p != nullptr ? p : "",
-                               static_cast<size_t>(sqlite3_value_bytes(package)));
   std::vector<Value> values;
-  if (!UnpackValues(bytes, &values)) {
+  if (!UnpackValues(BlobOf(package), &values)) {
     return Status::Error("crsql_unpack_columns: the package is not what crsql_pack_columns makes");
   }
   for (const Value& v : values) out->push_back({ResultValue::Of(v)});

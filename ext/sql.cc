@@ -1,22 +1,16 @@
 #include "ext/sql.h"
 
 namespace tributary {
-namespace {
 
-std::string Quote(std::string_view s, char quote) {
-  std::string out(1, quote);
-  for (const char c : s) {
-    if (c == quote) out.push_back(quote);
+std::string QuoteName(std::string_view name) {
+  std::string out(1, '"');
+  for (const char c : name) {
+    if (c == '"') out.push_back('"');
     out.push_back(c);
   }
-  out.push_back(quote);
+  out.push_back('"');
   return out;
 }
-
-}  // namespace
-
-std::string QuoteName(std::string_view name) { return Quote(name, '"'); }
-std::string QuoteText(std::string_view text) { return Quote(text, '\''); }
 
 Status Statement::Prepare(sqlite3* db, std::string_view sql) {
   Finalize();
@@ -82,20 +76,30 @@ Status Execute(sqlite3* db, const std::string& sql) {
   return {};
 }
 
+std::string_view TextOf(sqlite3_value* v) {
+  const auto* p = reinterpret_cast<const char*>(sqlite3_value_text(v));
+  return {p != nullptr ? p : "", static_cast<size_t>(sqlite3_value_bytes(v))};
+}
+
+std::string_view BlobOf(sqlite3_value* v) {
+  const auto* p = static_cast<const char*>(sqlite3_value_blob(v));
+  return {p != nullptr ? p : "", static_cast<size_t>(sqlite3_value_bytes(v))};
+}
+
+void ResultText(sqlite3_context* context, std::string_view s) {
+  sqlite3_result_text64(context, s.data(), s.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
 Value ValueOf(sqlite3_value* v) {
   switch (sqlite3_value_type(v)) {
     case SQLITE_INTEGER:
       return Value::Integer(sqlite3_value_int64(v));
     case SQLITE_FLOAT:
       return Value::Real(sqlite3_value_double(v));
-    case SQLITE_TEXT: {
-      const auto* p = reinterpret_cast<const char*>(sqlite3_value_text(v));
-      return Value::Text({p != nullptr ? p : "", static_cast<size_t>(sqlite3_value_bytes(v))});
-    }
-    case SQLITE_BLOB: {
-      const auto* p = static_cast<const char*>(sqlite3_value_blob(v));
-      return Value::Blob({p != nullptr ? p : "", static_cast<size_t>(sqlite3_value_bytes(v))});
-    }
+    case SQLITE_TEXT:
+      return Value::Text(TextOf(v));
+    case SQLITE_BLOB:
+      return Value::Blob(BlobOf(v));
     default:
       return Value::Null();
   }

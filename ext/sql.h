@@ -14,8 +14,6 @@ namespace tributary {
 
 // "name", with double quotes doubled: an SQL identifier, whatever the name holds.
 std::string QuoteName(std::string_view name);
-// 'text', with single quotes doubled: an SQL string literal. REQUIRES: no NUL.
-std::string QuoteText(std::string_view text);
 
 // A prepared statement, owned. Bound and column values are views in and out.
 class Statement {
@@ -62,7 +60,6 @@ class Statement {
   int64_t Int(int column) const { return sqlite3_column_int64(stmt_, column); }
   std::string_view Text(int column) const;
   std::string_view Blob(int column) const;
-  bool IsNull(int column) const { return sqlite3_column_type(stmt_, column) == SQLITE_NULL; }
 
  private:
   sqlite3_stmt* stmt_ = nullptr;
@@ -82,6 +79,13 @@ class ScopedReset {
 
 // Runs statements that return nothing of interest.
 Status Execute(sqlite3* db, const std::string& sql);
+
+// The bytes of an SQLite value, converted to text or blob; a view into it, empty for NULL.
+std::string_view TextOf(sqlite3_value* v);
+std::string_view BlobOf(sqlite3_value* v);
+
+// Makes a copy of the text the result of an SQL function or column.
+void ResultText(sqlite3_context* context, std::string_view s);
 
 // A view of an SQLite value; text and blob point into it.
 Value ValueOf(sqlite3_value* v);

@@ -114,9 +114,9 @@ int RollbackTo(sqlite3_vtab* t, int level) {
   return SQLITE_OK;
 }
 
-constexpr sqlite3_module MakeModule() {
+// What both tables have: they can be connected and read.
+constexpr sqlite3_module MakeReadableModule() {
   sqlite3_module m{};
-  m.iVersion = 2;
   m.xConnect = Connect;
   m.xBestIndex = BestIndex;
   m.xDisconnect = Disconnect;
@@ -127,6 +127,12 @@ constexpr sqlite3_module MakeModule() {
   m.xEof = Eof;
   m.xColumn = Column;
   m.xRowid = Rowid;
+  return m;
+}
+
+constexpr sqlite3_module MakeTransactionModule() {
+  sqlite3_module m = MakeReadableModule();
+  m.iVersion = 2;
   m.xUpdate = Update;
   m.xBegin = Begin;
   m.xSync = Sync;
@@ -137,20 +143,11 @@ constexpr sqlite3_module MakeModule() {
   m.xRollbackTo = RollbackTo;
   return m;
 }
-constexpr sqlite3_module kTransactionModule = MakeModule();
+constexpr sqlite3_module kTransactionModule = MakeTransactionModule();
 
 constexpr sqlite3_module MakeLifetimeModule() {
-  sqlite3_module m{};
-  m.xConnect = Connect;
-  m.xBestIndex = BestIndex;
+  sqlite3_module m = MakeReadableModule();
   m.xDisconnect = EndLifetime;
-  m.xOpen = Open;
-  m.xClose = Close;
-  m.xFilter = Filter;
-  m.xNext = Next;
-  m.xEof = Eof;
-  m.xColumn = Column;
-  m.xRowid = Rowid;
   return m;
 }
 constexpr sqlite3_module kLifetimeModule = MakeLifetimeModule();
