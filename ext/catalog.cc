@@ -92,7 +92,7 @@ void Catalog::Invalidate() {
   by_id_.clear();
 }
 
-void Catalog::ForgetTransaction() {
+void Catalog::ForgetExceptions() {
   for (Entry& e : entries_) {
     if (e.table) e.table->has_exceptions = -1;
   }

@@ -38,8 +38,8 @@ class Catalog {
   void Invalidate();
   void OpenScan() { scans_++; }
   void CloseScan() { scans_--; }
-  // What is cached per transaction.
-  void ForgetTransaction();
+  // Which tables have exceptions is asked again.
+  void ForgetExceptions();
 
  private:
   struct Entry {

@@ -21,7 +21,7 @@ Status Connection::Ready() {
   // Connects crsql_lifetime, which is how we hear of sqlite3_close.
   TRIBUTARY_RETURN_IF_ERROR(Execute(db_, "SELECT 1 FROM crsql_lifetime"));
   stores_ = std::make_unique<Stores>(db_);
-  schema_changes_ = 0;
+  schema_changes_ = -1;
   return {};
 }
 
@@ -32,31 +32,50 @@ Status Connection::Join() {
       stores_->join.PrepareOnce(db_, "INSERT INTO crsql_transaction(n) VALUES (NULL)"));
   TRIBUTARY_RETURN_IF_ERROR(stores_->join.Run());
   joined_ = true;
-  stores_->log.HoldHead(true);
-  TRIBUTARY_RETURN_IF_ERROR(Refresh());
-  TRIBUTARY_RETURN_IF_ERROR(stores_->temp_triggers.PrepareOnce(
-      db_, "SELECT 1 FROM sqlite_temp_schema WHERE type = 'trigger' LIMIT 1"));
-  TRIBUTARY_RETURN_IF_ERROR(stores_->temp_triggers.Step(&temp_triggers_));
-  stores_->temp_triggers.Reset();
-  return {};
+  stores_->log.Hold();
+  if (committed_data_version_ != DataVersion()) ForgetFile();
+  return NoticeSchemaChange();
 }
 
 Status Connection::Refresh() {
   TRIBUTARY_RETURN_IF_ERROR(Ready());
-  LogHead head;
-  stores_->log.HoldHead(joined_);  // to be read anew: this connection may have changed the schema
-  TRIBUTARY_RETURN_IF_ERROR(stores_->log.ReadHead(&head));
-  if (stores_->log.schema_changes() != schema_changes_ && !merging) {
-    TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this, false));
-    schema_changes_ = stores_->log.schema_changes();
-    TRIBUTARY_RETURN_IF_ERROR(ForgetSchema());
-  }
-  if (!joined_) {
-    stores_->catalog.ForgetTransaction();
-    stores_->sites.Forget();
-    stores_->lookup.Forget();
-  }
+  // Read from the file: that notices a schema that this connection itself has changed, too.
+  TRIBUTARY_RETURN_IF_ERROR(stores_->log.RereadHead());
+  if (!merging) TRIBUTARY_RETURN_IF_ERROR(NoticeSchemaChange());
+  if (!joined_) ForgetFile();
   return {};
+}
+
+Status Connection::NoticeSchemaChange() {
+  // The statements that have just run, or will when the file is read anew, tell.
+  const int changes = stores_->log.schema_changes() + stores_->join.reprepared();
+  if (changes == schema_changes_) return {};
+  TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this, false));
+  schema_changes_ = changes;
+  // SQLite prepares all statements anew when the TEMP schema has changed, too.
+  Statement temp_triggers;
+  TRIBUTARY_RETURN_IF_ERROR(temp_triggers.Prepare(
+      db_, "SELECT EXISTS(SELECT 1 FROM sqlite_temp_schema WHERE type = 'trigger')"));
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(temp_triggers.Step(&row));
+  temp_triggers_ = temp_triggers.Int(0) != 0;
+  return ForgetSchema();
+}
+
+std::optional<uint32_t> Connection::DataVersion() const {
+  unsigned version;
+  if (sqlite3_file_control(db_, "main", SQLITE_FCNTL_DATA_VERSION, &version) != SQLITE_OK) {
+    return std::nullopt;
+  }
+  return version;
+}
+
+void Connection::ForgetFile() {
+  committed_data_version_.reset();
+  stores_->catalog.ForgetExceptions();
+  stores_->sites.Forget();
+  stores_->lookup.Forget();
+  stores_->log.Forget();
 }
 
 Status Connection::ForgetSchema() {
@@ -128,7 +147,7 @@ Status Connection::OnSync() {
   return flushed;
 }
 
-void Connection::OnEnd() {
+void Connection::OnEnd(bool committed) {
   held_at_.clear();
   joined_ = false;
   ts = 0;
@@ -136,11 +155,12 @@ void Connection::OnEnd() {
   capture.End();
   if (stores_ == nullptr) return;
   stores_->merge.Clear();
-  stores_->log.ForgetPosition();
-  stores_->log.HoldHead(false);
+  stores_->log.Release();
+  // SQLite commits to the file before it tells the virtual tables.
+  committed_data_version_ = committed ? DataVersion() : std::nullopt;
+  if (!committed_data_version_) ForgetFile();
   stores_->lookup.Forget();
   stores_->sites.Forget();
-  stores_->catalog.ForgetTransaction();
 }
 
 Status Connection::OnSavepoint(int level) {
@@ -168,9 +188,7 @@ void Connection::OnRollbackTo(int level) {
   if (!held_at_.empty() && held_at_.back().first == level) {
     stores_->merge = held_at_.back().second;
   }
-  stores_->log.ForgetPosition();
-  stores_->lookup.Forget();
-  stores_->sites.Forget();
+  ForgetFile();
   (void)ForgetSchema();
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "ext/capture.h"
@@ -34,7 +35,6 @@ struct Stores {
   MergeBuffer merge;
   Statement join;
   Statement restore_changes;
-  Statement temp_triggers;
 };
 
 class Connection {
@@ -76,7 +76,7 @@ class Connection {
 
   // The callbacks of the transaction module.
   Status OnSync();
-  void OnEnd();
+  void OnEnd(bool committed);
   Status OnSavepoint(int level);
   void OnRelease(int level);
   void OnRollbackTo(int level);
@@ -91,8 +91,16 @@ class Connection {
   bool joined_ = false;
   bool syncing_ = false;
   bool temp_triggers_ = false;
-  int schema_changes_ = 0;
+  int schema_changes_ = -1;
+  // The file's data version after this connection's last commit. While it is the same nobody has
+  // written since, and what is known of the file holds.
+  std::optional<uint32_t> committed_data_version_;
   int8_t merge_equal_values_ = -1;
+
+  Status NoticeSchemaChange();
+  std::optional<uint32_t> DataVersion() const;
+  // What is known of the file's contents, other than the schema, is read again when it is needed.
+  void ForgetFile();
 
  public:
   // Whether a TEMP trigger exists (it could replace rows); known since Join.

@@ -237,7 +237,7 @@ class Folder {
       }
       newly_named_ += EntriesNamed(clock, row.table->layouts());
       if (clock.IsImplied()) continue;
-      TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Put(row.table, row.key, clock, row.stored));
+      TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Put(row.table, row.key, clock));
     }
     return {};
   }

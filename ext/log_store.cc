@@ -43,7 +43,7 @@ bool DecodeHead(std::string_view data, LogHead* head) {
 }  // namespace
 
 Status LogStore::ReadHead(LogHead* head) {
-  if (head_) {
+  if (held_ && head_) {
     *head = *head_;
     return {};
   }
@@ -56,20 +56,25 @@ Status LogStore::ReadHead(LogHead* head) {
   if (row && !DecodeHead(read_head_.Blob(0), head)) {
     return Status::Corrupt("the head of crsql_log is malformed");
   }
-  if (hold_head_) head_ = *head;
+  if (held_) head_ = *head;
   return {};
+}
+
+Status LogStore::RereadHead() {
+  head_.reset();
+  LogHead head;
+  return ReadHead(&head);
 }
 
 Status LogStore::WriteHead(const LogHead& head) {
   const std::string data = EncodeHead(head);
   TRIBUTARY_RETURN_IF_ERROR(write_head_.PrepareOnce(
       db_,
-      "INSERT INTO crsql_log(site, version, chunk, data) "
-      "VALUES (0, 9223372036854775807, 0, ?1) "
-      "ON CONFLICT(site, version, chunk) DO UPDATE SET data = excluded.data"));
+      TRIBUTARY_REPLACE "INTO crsql_log(site, version, chunk, data) "
+      "VALUES (0, 9223372036854775807, 0, ?1)"));
   write_head_.BindBlob(1, data);
   TRIBUTARY_RETURN_IF_ERROR(write_head_.Run());
-  if (hold_head_) head_ = head;
+  if (held_) head_ = head;
   return {};
 }
 
@@ -96,9 +101,7 @@ Status LogStore::Append(SiteOrdinal site, DbVersion version, std::string_view da
 Status LogStore::Write(SiteOrdinal site, DbVersion version, int64_t chunk, std::string_view data) {
   changes_++;
   TRIBUTARY_RETURN_IF_ERROR(write_chunk_.PrepareOnce(
-      db_,
-      "INSERT INTO crsql_log(site, version, chunk, data) VALUES (?1, ?2, ?3, ?4) "
-      "ON CONFLICT(site, version, chunk) DO UPDATE SET data = excluded.data"));
+      db_, TRIBUTARY_REPLACE "INTO crsql_log(site, version, chunk, data) VALUES (?1, ?2, ?3, ?4)"));
   write_chunk_.Bind(1, site);
   write_chunk_.Bind(2, version.value);
   write_chunk_.Bind(3, chunk);

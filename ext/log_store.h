@@ -44,10 +44,21 @@ class LogStore {
 
   // While held (inside a write transaction, when nobody else can change it) the head is read once.
   Status ReadHead(LogHead* head);
+  Status RereadHead();
   Status WriteHead(const LogHead& head);
-  void HoldHead(bool hold) {
-    hold_head_ = hold;
+  void Hold() { held_ = true; }
+  // At the end of the transaction. What is known stays known until Forget.
+  void Release() {
+    held_ = false;
+    last_version_ = DbVersion(-1);
+    growth_ = {};
+  }
+  // After a rollback, and when another connection may have written.
+  void Forget() {
+    last_version_ = DbVersion(-1);
+    growth_ = {};
     head_.reset();
+    filters_.Forget();
   }
   // The next Append for this transaction is the first that the log ever had for it.
   void StartTransaction(SiteOrdinal site, DbVersion version) {
@@ -79,12 +90,8 @@ class LogStore {
   const Growth& growth() const { return growth_; }
   Growth TakeGrowth() { return std::exchange(growth_, {}); }
 
-  // How often the schema has changed under this connection: moves when it did.
-  int schema_changes() const {
-    return read_head_.prepared()
-               ? sqlite3_stmt_status(read_head_.get(), SQLITE_STMTSTATUS_REPREPARE, 0)
-               : 0;
-  }
+  // Moves with the first reading of the head from the file after the schema has changed.
+  int schema_changes() const { return read_head_.reprepared(); }
 
  private:
   Status Write(SiteOrdinal site, DbVersion version, int64_t chunk, std::string_view data);
@@ -104,17 +111,8 @@ class LogStore {
   DbVersion last_version_{-1};
   int64_t last_chunk_ = 0;
   Growth growth_;
-  bool hold_head_ = false;
+  bool held_ = false;
   std::optional<LogHead> head_;
-
- public:
-  // Forgets what Append remembers: after a rollback, and between transactions.
-  void ForgetPosition() {
-    last_version_ = DbVersion(-1);
-    growth_ = {};
-    head_.reset();
-    filters_.Forget();
-  }
 };
 
 }  // namespace tributary

@@ -382,7 +382,7 @@ Status FlushMerge(Connection* c, bool final) {
     }
     row.clock.Compact(row.table->layouts());
     newly_named += EntriesNamed(row.clock, row.table->layouts()) - row.named;
-    TRIBUTARY_RETURN_IF_ERROR(stores.rows.Put(row.table, row.key, row.clock, row.stored));
+    TRIBUTARY_RETURN_IF_ERROR(stores.rows.Put(row.table, row.key, row.clock));
   }
   std::vector<WonRecord> records;
   records.reserve(won.size());

@@ -135,7 +135,7 @@ class ColumnLogger {
       clock.Apply(MergeAction::kSet, clock.cl(), false, id, ColVersion(1), stamp);
       entry_.cells.push_back({id, stamp.seq});
     }
-    TRIBUTARY_RETURN_IF_ERROR(store.Put(table_, key, clock, stored));
+    TRIBUTARY_RETURN_IF_ERROR(store.Put(table_, key, clock));
     return log_->Add(entry_);
   }
 

@@ -1,12 +1,16 @@
 #include "ext/replace_watch.h"
 
+#include <cstring>
+
 namespace tributary {
 namespace {
 
 bool MayReplace(sqlite3_stmt* stmt) {
   const char* sql = sqlite3_sql(stmt);
   // Statements of the legacy sqlite3_prepare() keep no text.
-  return sql == nullptr || sqlite3_strlike("%replace%", sql, 0) == 0;
+  if (sql == nullptr) return true;
+  return std::strncmp(sql, kOwnStatement, sizeof kOwnStatement - 1) != 0 &&
+         sqlite3_strlike("%replace%", sql, 0) == 0;
 }
 
 }  // namespace

@@ -39,18 +39,16 @@ Status RowStore::Read(const Table* table, std::string_view key, RowClock* clock,
   return {};
 }
 
-Status RowStore::Put(Table* table, std::string_view key, const RowClock& clock, bool exists) {
-  Statement& s = exists ? update_ : insert_;
-  TRIBUTARY_RETURN_IF_ERROR(s.PrepareOnce(
-      db_, exists ? "UPDATE crsql_rows SET clock = ?3 WHERE table_id = ?1 AND key = ?2"
-                  : "INSERT INTO crsql_rows(table_id, key, clock) VALUES (?1, ?2, ?3)"));
+Status RowStore::Put(Table* table, std::string_view key, const RowClock& clock) {
+  TRIBUTARY_RETURN_IF_ERROR(put_.PrepareOnce(
+      db_, TRIBUTARY_REPLACE "INTO crsql_rows(table_id, key, clock) VALUES (?1, ?2, ?3)"));
   buffer_.clear();
   clock.Encode(&buffer_);
-  s.Bind(1, table->id());
-  s.BindBlob(2, key);
-  s.BindBlob(3, buffer_);
+  put_.Bind(1, table->id());
+  put_.BindBlob(2, key);
+  put_.BindBlob(3, buffer_);
   table->has_exceptions = 1;
-  return s.Run();
+  return put_.Run();
 }
 
 }  // namespace tributary

@@ -16,21 +16,20 @@ class RowStore {
  public:
   explicit RowStore(sqlite3* db) : db_(db) {}
 
-  // Whether the table has any exception; asked of the file once per transaction.
+  // Whether the table has any exception; asked of the file once.
   Status HasAny(Table* table, bool* any);
   // *found is false where the row has none (*clock is then as never seen). Get asks first whether
   // the table has any; Read does not.
   Status Get(Table* table, std::string_view key, RowClock* clock, bool* found);
   Status Read(const Table* table, std::string_view key, RowClock* clock, bool* found);
-  // `exists`: the row has one, to be replaced.
-  Status Put(Table* table, std::string_view key, const RowClock& clock, bool exists);
+  // Stores the row's, in place of what it has.
+  Status Put(Table* table, std::string_view key, const RowClock& clock);
 
  private:
   sqlite3* db_;
   Statement any_;
   Statement get_;
-  Statement insert_;
-  Statement update_;
+  Statement put_;
   std::string buffer_;
 };
 

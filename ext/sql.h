@@ -15,6 +15,12 @@ namespace tributary {
 // "name", with double quotes doubled: an SQL identifier, whatever the name holds.
 std::string QuoteName(std::string_view name);
 
+// How an internal statement begins that replaces rows by key: in a WITHOUT ROWID table without
+// indexes SQLite then writes with one descent of the tree. ReplaceWatch passes over such texts.
+#define TRIBUTARY_OWN_STATEMENT "/*crsql*/ "
+inline constexpr char kOwnStatement[] = TRIBUTARY_OWN_STATEMENT;
+#define TRIBUTARY_REPLACE TRIBUTARY_OWN_STATEMENT "INSERT OR REPLACE "
+
 // A prepared statement, owned. Bound and column values are views in and out.
 class Statement {
  public:
@@ -38,6 +44,10 @@ class Statement {
     stmt_ = nullptr;
   }
   bool prepared() const { return stmt_ != nullptr; }
+  // How often SQLite has prepared it anew, because the schema had changed when it was to start.
+  int reprepared() const {
+    return stmt_ != nullptr ? sqlite3_stmt_status(stmt_, SQLITE_STMTSTATUS_REPREPARE, 0) : 0;
+  }
   sqlite3_stmt* get() const { return stmt_; }
 
   // Bytes that are bound must stay until the statement is reset.

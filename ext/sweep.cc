@@ -258,7 +258,7 @@ class Sweeper {
       const Chunk& chunk = chunks_[item.chunk];
       if (chunk.fate == Fate::kKeep) continue;
       b.clock.SetBirth({chunk.site, chunk.version});
-      TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Put(b.table, Key(item), b.clock, true));
+      TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Put(b.table, Key(item), b.clock));
     }
     return {};
   }

@@ -88,7 +88,7 @@ class Table {
   // A name for the rowid that no column hides; empty where there is none.
   const std::string& rowid_name() const { return rowid_name_; }
 
-  // Cache of "no exception is stored for this table", good for one transaction.
+  // Whether an exception is stored for this table: 1 yes, 0 no, -1 not known.
   int8_t has_exceptions = -1;
 
  private:

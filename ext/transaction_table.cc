@@ -95,8 +95,13 @@ int Sync(sqlite3_vtab* t) {
   return GuardTable(&t->zErrMsg, [&] { return ConnectionOf(t)->OnSync(); });
 }
 
-int End(sqlite3_vtab* t) {
-  ConnectionOf(t)->OnEnd();
+int Commit(sqlite3_vtab* t) {
+  ConnectionOf(t)->OnEnd(true);
+  return SQLITE_OK;
+}
+
+int Rollback(sqlite3_vtab* t) {
+  ConnectionOf(t)->OnEnd(false);
   return SQLITE_OK;
 }
 
@@ -136,8 +141,8 @@ constexpr sqlite3_module MakeTransactionModule() {
   m.xUpdate = Update;
   m.xBegin = Begin;
   m.xSync = Sync;
-  m.xCommit = End;
-  m.xRollback = End;
+  m.xCommit = Commit;
+  m.xRollback = Rollback;
   m.xSavepoint = Savepoint;
   m.xRelease = Release;
   m.xRollbackTo = RollbackTo;
