@@ -68,17 +68,21 @@ size_t SignedBytes(int64_t v) {
   return static_cast<size_t>(std::bit_width(magnitude)) / 8 + 1;
 }
 
-void AppendBigEndian(uint64_t v, size_t n, std::string* out) {
-  for (size_t i = n; i-- > 0;) out->push_back(static_cast<char>(v >> (8 * i)));
+// A tag and the n lowest bytes of v, most significant first.
+void AppendBigEndian(uint8_t tag, uint64_t v, size_t n, std::string* out) {
+  char bytes[9];
+  bytes[0] = static_cast<char>(tag);
+  for (size_t i = n; i > 0; i--, v >>= 8) bytes[i] = static_cast<char>(v);
+  out->append(bytes, n + 1);
 }
 
 void AppendText(std::string_view s, std::string* key) {
   if (s.size() == kUuidTextSize && s[8] == '-') {
-    char uuid[16];
-    const bool lower = ParseUuid(s, kLowerHex, uuid);
-    if (lower || ParseUuid(s, kUpperHex, uuid)) {
-      key->push_back(static_cast<char>(lower ? kLowerUuidTag : kUpperUuidTag));
-      key->append(uuid, sizeof uuid);
+    char tagged[17];
+    const bool lower = ParseUuid(s, kLowerHex, tagged + 1);
+    if (lower || ParseUuid(s, kUpperHex, tagged + 1)) {
+      tagged[0] = static_cast<char>(lower ? kLowerUuidTag : kUpperUuidTag);
+      key->append(tagged, sizeof tagged);
       return;
     }
   }
@@ -154,17 +158,18 @@ int64_t SignedFrom(std::string_view bytes) {
 
 }  // namespace
 
+void AppendIntegerKey(int64_t v, std::string* key) {
+  const size_t n = SignedBytes(v);
+  AppendBigEndian(static_cast<uint8_t>(kIntegerTag + n), static_cast<uint64_t>(v), n, key);
+}
+
 void AppendKeyValue(const Value& v, std::string* key) {
   switch (v.type) {
-    case ValueType::kInteger: {
-      const size_t n = SignedBytes(v.integer);
-      key->push_back(static_cast<char>(kIntegerTag + n));
-      AppendBigEndian(static_cast<uint64_t>(v.integer), n, key);
+    case ValueType::kInteger:
+      AppendIntegerKey(v.integer, key);
       return;
-    }
     case ValueType::kReal:
-      key->push_back(static_cast<char>(kRealTag));
-      AppendBigEndian(std::bit_cast<uint64_t>(v.real), 8, key);
+      AppendBigEndian(kRealTag, std::bit_cast<uint64_t>(v.real), 8, key);
       return;
     case ValueType::kText:
       AppendText(v.bytes, key);
@@ -222,13 +227,13 @@ bool SkipKey(ByteReader* in, size_t count, std::string_view* key) {
 }
 
 bool DecodeIntegerKey(std::string_view key, int64_t* v) {
-  ByteReader in(key);
-  uint8_t tag;
-  std::string_view payload;
-  if (!in.Byte(&tag) || tag >= kRealTag || !PayloadOf(tag, &in, &payload) || !in.empty()) {
+  // On the path of every captured key: told from others by its first byte and its size.
+  if (key.empty() || key.size() > 9 || static_cast<uint8_t>(key[0]) != kIntegerTag + key.size() - 1) {
     return false;
   }
-  *v = SignedFrom(payload);
+  key.remove_prefix(1);
+  if (!IsCanonical(kIntegerTag, key)) return false;
+  *v = SignedFrom(key);
   return true;
 }
 

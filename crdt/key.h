@@ -26,6 +26,7 @@ namespace tributary {
 
 // Appends one value of a key. REQUIRES: not NULL.
 void AppendKeyValue(const Value& v, std::string* key);
+void AppendIntegerKey(int64_t v, std::string* key);
 
 // Takes a key apart again. Views point into the key or, for UUID text, into the decoder, and are
 // valid until the next Decode.

@@ -51,17 +51,22 @@ std::string LogChunkWriter::Finish(const LogHeader& header) {
   return data;
 }
 
-bool LogChunkWriter::IsSuccessor(const LogEntry& entry) const {
-  int64_t previous;
-  int64_t present;
-  return entry.key_width == 1 && DecodeIntegerKey(entry.key, &present) &&
-         DecodeIntegerKey(key_, &previous) && previous != INT64_MAX && previous + 1 == present;
+// Whether the key is the previous one + 1; it then is the previous one.
+bool LogChunkWriter::TakeKey(const LogEntry& entry) {
+  const bool had_successor = has_successor_;
+  int64_t v;
+  has_successor_ = entry.key_width == 1 && DecodeIntegerKey(entry.key, &v);
+  if (!has_successor_) return false;
+  const bool is_successor = had_successor && v == successor_;
+  has_successor_ = v != INT64_MAX;
+  if (has_successor_) successor_ = v + 1;
+  return is_successor;
 }
 
 void LogChunkWriter::Add(const LogEntry& entry) {
   if (entries_.empty()) first_ = next_ = entry.seq;
   const bool other_table = entry.table != table_ || entry.layout != layout_;
-  const bool successor = !other_table && IsSuccessor(entry);
+  const bool successor = TakeKey(entry) && !other_table;
   uint64_t head = static_cast<uint64_t>(entry.kind);
   if (other_table) head |= kOtherTable;
   if (successor) head |= kSuccessorKey;
@@ -76,7 +81,6 @@ void LogChunkWriter::Add(const LogEntry& entry) {
     layout_ = entry.layout;
   }
   if (!successor) entries_.append(entry.key);
-  key_.assign(entry.key);
   if (entry.kind == LogKind::kCells) {
     PutVarint(&entries_, entry.cells.size());
     for (const LogCell& c : entry.cells) {

@@ -72,14 +72,16 @@ class LogChunkWriter {
   std::string Finish(const LogHeader& header);
 
  private:
-  bool IsSuccessor(const LogEntry& entry) const;
+  bool TakeKey(const LogEntry& entry);
 
   std::string entries_;
   Seq first_;
   Seq next_;
   int64_t table_ = -1;
   uint32_t layout_ = 0;
-  std::string key_;
+  // The one integer that would be the previous key + 1, if that was a single integer.
+  bool has_successor_ = false;
+  int64_t successor_ = 0;
 };
 
 // Reads a chunk's entries in order. The data must outlive the reader, and a copied or moved reader

@@ -128,12 +128,17 @@ bool RowClock::UniformVersion(const Layouts& layouts, ColVersion* version) const
                      [&](ColumnId c) { return Cell(c, layouts).version == *version; });
 }
 
+Seq RowClock::FirstInsert(const Layouts& layouts, StampSource* source) {
+  // A row without cells has its sentinel's.
+  return source->Advance(std::max<int64_t>(static_cast<int64_t>(layouts.current().size()), 1));
+}
+
 std::optional<Seq> RowClock::Insert(bool replaced, const Layouts& layouts, StampSource* source) {
   const Layout& columns = layouts.current();
   const auto width = static_cast<int64_t>(columns.size());
   if (cl_ == CausalLength(0) && !replaced) {
     *this = Implied();
-    return source->Advance(std::max<int64_t>(width, 1));
+    return FirstInsert(layouts, source);
   }
   // A REPLACE that hit a row this replica has no record of: its clock was the implied one.
   if (cl_ == CausalLength(0)) *this = Implied();

@@ -132,6 +132,8 @@ class RowClock {
   // the row enters its next life, if not its first, with all cells written again. Returns the seq
   // of a first insert, whose clock stays implied, or nothing.
   std::optional<Seq> Insert(bool replaced, const Layouts& layouts, StampSource* source);
+  // What Insert does for a row never seen: the seq of its first record.
+  static Seq FirstInsert(const Layouts& layouts, StampSource* source);
   // An update of some columns, ascending.
   void Update(absl::Span<const ColumnId> columns, const Layouts& layouts, StampSource* source);
   void Delete(StampSource* source);

@@ -12,18 +12,18 @@ void OpList::Columns(const Op& op, std::vector<ColumnId>* columns) const {
 }
 
 void OpList::Add(OpKind kind, int64_t table, size_t key, size_t key_size, size_t old_key_size,
-                 const std::vector<ColumnId>* columns) {
-  Op op{.kind = kind,
-        .table = table,
-        .key = static_cast<uint32_t>(key),
-        .key_size = static_cast<uint32_t>(key_size),
-        .old_key_size = static_cast<uint32_t>(old_key_size)};
-  if (columns != nullptr && !columns->empty()) {
-    op.columns = static_cast<uint32_t>(columns->size());
-    arena_.append(reinterpret_cast<const char*>(columns->data()),
-                  columns->size() * sizeof(ColumnId));
+                 absl::Span<const ColumnId> columns) {
+  if (!columns.empty()) {
+    arena_.append(reinterpret_cast<const char*>(columns.data()),
+                  columns.size() * sizeof(ColumnId));
   }
-  ops_.push_back(op);
+  // SQLite's limit on columns is 32767.
+  ops_.push_back({.table = table,
+                  .key = static_cast<uint32_t>(key),
+                  .key_size = static_cast<uint32_t>(key_size),
+                  .old_key_size = static_cast<uint32_t>(old_key_size),
+                  .columns = static_cast<uint16_t>(columns.size()),
+                  .kind = kind});
 }
 
 void Capture::Savepoint(int level) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/types/span.h"
 #include "crdt/ids.h"
 
 namespace tributary {
@@ -29,13 +30,14 @@ enum class OpKind : uint8_t {
 };
 
 struct Op {
-  OpKind kind;
   int64_t table;
   uint32_t key = 0;  // offset of the key in the arena
   uint32_t key_size = 0;
   uint32_t old_key_size = 0;  // of a move: where the row came from; follows the key
-  uint32_t columns = 0;       // changed columns, as ColumnIds, follow that
+  uint16_t columns = 0;       // changed columns, as ColumnIds, follow that
+  OpKind kind;
 };
+static_assert(sizeof(Op) == 24);  // a megabyte of them is a transaction's list
 
 class OpList {
  public:
@@ -52,7 +54,7 @@ class OpList {
   // Where the next operation's bytes go; Commit takes what was appended since as that operation's.
   std::string* arena() { return &arena_; }
   void Add(OpKind kind, int64_t table, size_t key, size_t key_size, size_t old_key_size = 0,
-           const std::vector<ColumnId>* columns = nullptr);
+           absl::Span<const ColumnId> columns = {});
   void Cut(size_t ops, size_t arena) {
     ops_.resize(ops);
     arena_.resize(arena);

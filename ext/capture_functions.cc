@@ -63,13 +63,9 @@ Status Begin(Connection* c, int argc, sqlite3_value** argv, Table** table) {
 // After an operation was appended.
 Status Finish(Connection* c) { return c->capture.full() ? c->Flush() : Status(); }
 
-Status CanReplace(Connection* c, const Table& table, bool* can) {
-  *can = false;
-  if (table.has_replace_trigger()) return {};
-  TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.TriggersCanReplace(can));
-  *can =
-      *can || table.can_replace() || c->has_temp_triggers() || c->stores().replace_watch.Possible();
-  return {};
+bool CanReplace(Connection* c, const Table& table) {
+  return !table.has_replace_trigger() && (table.can_replace() || c->has_temp_triggers() ||
+                                          c->stores().replace_watch.Possible());
 }
 
 Status AfterInsert(Connection* c, int argc, sqlite3_value** argv) {
@@ -81,9 +77,7 @@ Status AfterInsert(Connection* c, int argc, sqlite3_value** argv) {
   const size_t size = list.arena_size() - start;
   OpKind kind = OpKind::kInsert;
   auto& alive = c->capture.alive_before_insert;
-  bool can_replace;
-  TRIBUTARY_RETURN_IF_ERROR(CanReplace(c, *table, &can_replace));
-  if (can_replace) {
+  if (CanReplace(c, *table)) {
     kind = OpKind::kInsertOrReplace;
   } else if (!alive.empty() &&
              alive.erase(HashKey(table->id(), {list.arena()->data() + start, size})) > 0) {
@@ -106,8 +100,8 @@ Status AfterUpdate(Connection* c, int argc, sqlite3_value** argv) {
   sqlite3_value** old_cells = new_cells + width;
   bool moved = false;
   for (size_t i = 0; i < keys; i++) moved = moved || !Same(new_key[i], old_key[i]);
-  std::vector<ColumnId> columns = std::move(c->capture.changed_columns);
-  c->capture.changed_columns.clear();
+  std::vector<ColumnId>& columns = c->capture.changed_columns;
+  if (!in_parts) columns.clear();
   for (size_t i = 0; i < width; i++) {
     if (!Same(new_cells[i], old_cells[i])) columns.push_back(table->columns()[i].id);
   }
@@ -122,11 +116,11 @@ Status AfterUpdate(Connection* c, int argc, sqlite3_value** argv) {
     TRIBUTARY_RETURN_IF_ERROR(table->EncodeKey(old_key, list.arena()));
     old_size = list.arena_size() - start - size;
     // UPDATE OR REPLACE is rare: its victim is looked up in the log, the BEFORE trigger or not.
-    bool can_replace = table->has_replace_trigger();
-    if (!can_replace) TRIBUTARY_RETURN_IF_ERROR(CanReplace(c, *table, &can_replace));
+    const bool can_replace = table->has_replace_trigger() || CanReplace(c, *table);
     kind = can_replace ? OpKind::kMoveOrReplace : OpKind::kMove;
   }
-  list.Add(kind, table->id(), start, size, old_size, &columns);
+  list.Add(kind, table->id(), start, size, old_size, columns);
+  columns.clear();
   return Finish(c);
 }
 

@@ -32,7 +32,7 @@ Status Catalog::List() {
 Status Catalog::Use(Entry* entry, Table** table) {
   if (!entry->table) {
     auto loaded = std::make_unique<Table>(db_, entry->id, entry->name);
-    TRIBUTARY_RETURN_IF_ERROR(loaded->Load());
+    TRIBUTARY_RETURN_IF_ERROR(loaded->Load(triggers_can_replace_));
     entry->table = std::move(loaded);
     if (entry->id >= 0 && entry->id < 4096) {
       if (by_id_.size() <= static_cast<size_t>(entry->id)) by_id_.resize(entry->id + 1);
@@ -43,11 +43,7 @@ Status Catalog::Use(Entry* entry, Table** table) {
   return {};
 }
 
-Status Catalog::Get(int64_t id, Table** table) {
-  if (id >= 0 && static_cast<size_t>(id) < by_id_.size() && by_id_[id] != nullptr) {
-    *table = by_id_[id];
-    return {};
-  }
+Status Catalog::Load(int64_t id, Table** table) {
   *table = nullptr;
   TRIBUTARY_RETURN_IF_ERROR(List());
   const auto it = std::lower_bound(entries_.begin(), entries_.end(), id,
@@ -73,12 +69,6 @@ Status Catalog::All(std::vector<Table*>* tables) {
     TRIBUTARY_RETURN_IF_ERROR(Use(&e, &table));
     tables->push_back(table);
   }
-  return {};
-}
-
-Status Catalog::TriggersCanReplace(bool* can) {
-  TRIBUTARY_RETURN_IF_ERROR(List());
-  *can = triggers_can_replace_;
   return {};
 }
 

@@ -20,14 +20,17 @@ class Catalog {
   explicit Catalog(sqlite3* db) : db_(db) {}
 
   // By number; null where no such table is replicated (any more).
-  Status Get(int64_t id, Table** table);
+  Status Get(int64_t id, Table** table) {
+    if (id >= 0 && static_cast<size_t>(id) < by_id_.size() && by_id_[id] != nullptr) {
+      *table = by_id_[id];
+      return {};
+    }
+    return Load(id, table);
+  }
   // By name, exactly as the schema spells it; null where it is not replicated.
   Status Find(std::string_view name, Table** table);
   // All, ascending by number.
   Status All(std::vector<Table*>* tables);
-
-  // Whether a trigger that is not ours could replace rows.
-  Status TriggersCanReplace(bool* can);
 
   // REPLACE was used on a table: from the next transaction on it should have its BEFORE trigger.
   void UsesReplace(int64_t table) { replaced_.insert(table); }
@@ -48,6 +51,7 @@ class Catalog {
     std::unique_ptr<Table> table;  // made when first asked for
   };
   Status List();
+  Status Load(int64_t id, Table** table);
   Status Use(Entry* entry, Table** table);
 
   sqlite3* db_;

@@ -3,37 +3,13 @@
 #include <algorithm>
 #include <chrono>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "ext/fold_rows.h"
 #include "ext/log_writer.h"
 #include "ext/sweep.h"
 
 namespace tributary {
 namespace {
-
-constexpr int32_t kNoClock = -1;
-
-// A row that the list mentions. Most are first inserts and need no RowClock at all.
-struct FoldRow {
-  Table* table;
-  std::string_view key;
-  int32_t clock = kNoClock;  // index into clocks_, once the row has more than its first insert
-  bool stored = false;       // the file has an exception of it
-  bool inserted = false;     // its first insert is in this list, at `seq`
-  bool was_alive = false;    // before the list, by a look-up that a REPLACE needed
-  bool came = false;         // the list has an insert of it, or a move to it
-  bool went = false;         // the list has a delete of it, or a move away
-  Seq seq;
-};
-
-struct RowName {
-  int64_t table;
-  std::string_view key;
-  bool operator==(const RowName&) const = default;
-};
-struct RowNameHash {
-  size_t operator()(const RowName& n) const { return HashKey(n.table, n.key); }
-};
 
 // One record that the list leaves behind, to be logged in seq order.
 struct Record {
@@ -67,27 +43,23 @@ class Folder {
     uint32_t old_row;
   };
 
-  uint32_t RowOf(Table* table, std::string_view key) {
-    const auto [it, added] =
-        index_.try_emplace({table->id(), key}, static_cast<uint32_t>(rows_.size()));
-    if (added) rows_.push_back({.table = table, .key = key});
-    return it->second;
-  }
-
   Status Group() {
-    index_.reserve(list_.size());
-    rows_.reserve(list_.size());
+    rows_.Reserve(list_.size());
     op_rows_.reserve(list_.size());
+    Table* table = nullptr;
+    int64_t id = -1;
     for (const Op& op : list_.ops()) {
-      Table* table;
-      TRIBUTARY_RETURN_IF_ERROR(stores_.catalog.Get(op.table, &table));
+      may_replace_ = may_replace_ || op.kind == OpKind::kInsertOrReplace ||
+                     op.kind == OpKind::kMoveOrReplace;
+      if (op.table != id) TRIBUTARY_RETURN_IF_ERROR(stores_.catalog.Get(op.table, &table));
+      id = op.table;
       if (table == nullptr) {
         // Dropped, or turned back to an ordinary one, later in this transaction.
         op_rows_.push_back({kNoRow, kNoRow});
         continue;
       }
-      OpRows rows{RowOf(table, list_.Key(op)), kNoRow};
-      if (op.old_key_size > 0) rows.old_row = RowOf(table, list_.OldKey(op));
+      OpRows rows{rows_.FindOrAdd(table, list_.Key(op)), kNoRow};
+      if (op.old_key_size > 0) rows.old_row = rows_.FindOrAdd(table, list_.OldKey(op));
       op_rows_.push_back(rows);
     }
     return {};
@@ -96,10 +68,13 @@ class Folder {
   // Reads the stored exceptions, in key order: neighbours share pages.
   Status LoadClocks() {
     std::vector<uint32_t> order;
+    const Table* table = nullptr;
+    bool any = false;
     for (uint32_t i = 0; i < rows_.size(); i++) {
-      // For a few rows, asking for each is no more than asking whether there is any at all.
-      bool any = rows_.size() < 4;
-      if (!any) TRIBUTARY_RETURN_IF_ERROR(stores_.rows.HasAny(rows_[i].table, &any));
+      if (rows_[i].table != table) {
+        table = rows_[i].table;
+        TRIBUTARY_RETURN_IF_ERROR(stores_.rows.HasAny(rows_[i].table, &any));
+      }
       if (any) order.push_back(i);
     }
     SortByKey(&order);
@@ -109,13 +84,14 @@ class Folder {
       TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Read(row.table, row.key, &clock, &row.stored));
       if (!row.stored) continue;
       newly_named_ -= EntriesNamed(clock, row.table->layouts());
-      SetClock(&row, std::move(clock));
+      SetClock(i, std::move(clock));
     }
     return {};
   }
 
   // A REPLACE that no trigger saw: whether the key was alive is in the log, or it was not.
   Status LookUpReplaced() {
+    if (!may_replace_) return {};
     std::vector<std::pair<uint32_t, RowLookup>> lookups;
     std::vector<bool> seen(rows_.size());
     for (size_t i = 0; i < list_.size(); i++) {
@@ -139,10 +115,10 @@ class Folder {
     return {};
   }
 
-  void SetClock(FoldRow* row, RowClock&& clock) {
-    row->clock = static_cast<int32_t>(clocks_.size());
+  void SetClock(uint32_t row, RowClock&& clock) {
+    rows_[row].clock = static_cast<int32_t>(clocks_.size());
     clocks_.push_back(std::move(clock));
-    clock_rows_.push_back(static_cast<uint32_t>(row - rows_.data()));
+    clock_rows_.push_back(row);
   }
 
   // The row's clock to be changed. A row that is written without being inserted was alive.
@@ -151,7 +127,7 @@ class Folder {
     if (row.clock == kNoClock) {
       const bool alive = row.inserted || row.was_alive || absent_is_alive;
       if (alive && !row.inserted) newly_named_--;
-      SetClock(&row, alive ? RowClock::Implied() : RowClock());
+      SetClock(r, alive ? RowClock::Implied() : RowClock());
     }
     return &clocks_[row.clock];
   }
@@ -162,7 +138,7 @@ class Folder {
     replaced = replaced || row.was_alive || row.inserted;
     if (row.clock == kNoClock && !replaced) {
       row.inserted = true;
-      row.seq = *RowClock().Insert(false, layouts, source_);
+      row.seq = RowClock::FirstInsert(layouts, source_);
       return;
     }
     RowClock* clock = Clock(r, replaced);
@@ -271,21 +247,40 @@ class Folder {
     }
   }
 
+  static void SetTable(const Table& table, LogEntry* entry) {
+    if (entry->table == table.id()) return;
+    entry->table = table.id();
+    entry->layout = table.layouts().current_number();
+    entry->width = static_cast<uint32_t>(table.layouts().current().size());
+    entry->key_width = static_cast<uint32_t>(table.key().size());
+  }
+
+  // Where the list holds first inserts only, which come in seq order.
+  Status LogInserts(LogWriter* log) {
+    LogEntry entry{.table = -1, .kind = LogKind::kRow};
+    for (uint32_t r = 0; r < rows_.size(); r++) {
+      SetTable(*rows_[r].table, &entry);
+      entry.seq = rows_[r].seq;
+      entry.key = rows_[r].key;
+      TRIBUTARY_RETURN_IF_ERROR(log->Add(entry));
+    }
+    newly_named_ += rows_.size();
+    return log->Close();
+  }
+
   Status WriteLog(LogWriter* log) {
+    if (clocks_.empty()) return LogInserts(log);
     records_.reserve(rows_.size());
     for (uint32_t r = 0; r < rows_.size(); r++) AddRecords(r);
     const auto by_seq = [](const Record& a, const Record& b) { return a.seq < b.seq; };
     if (!std::is_sorted(records_.begin(), records_.end(), by_seq)) {
       std::sort(records_.begin(), records_.end(), by_seq);
     }
-    LogEntry entry;
+    LogEntry entry{.table = -1};
     for (size_t i = 0; i < records_.size();) {
       const Record& first = records_[i];
       const FoldRow& row = rows_[first.row];
-      entry.table = row.table->id();
-      entry.layout = row.table->layouts().current_number();
-      entry.width = static_cast<uint32_t>(row.table->layouts().current().size());
-      entry.key_width = static_cast<uint32_t>(row.table->key().size());
+      SetTable(*row.table, &entry);
       entry.kind = first.kind;
       entry.seq = first.seq;
       entry.key = row.key;
@@ -339,9 +334,9 @@ class Folder {
   StampSource* source_;
   const Seq first_seq_;
   int64_t newly_named_ = 0;
-  absl::flat_hash_map<RowName, uint32_t, RowNameHash> index_;
-  std::vector<FoldRow> rows_;
+  FoldRows rows_;
   std::vector<OpRows> op_rows_;
+  bool may_replace_ = false;
   std::vector<RowClock> clocks_;
   std::vector<uint32_t> clock_rows_;  // the row of each clock
   std::vector<Record> records_;
@@ -416,7 +411,7 @@ Status LogBackfill(Connection* c, Table* table) {
     }
     TRIBUTARY_RETURN_IF_ERROR(table->EncodeKey(values.data(), &key));
     entry.key = key;
-    entry.seq = *RowClock().Insert(false, table->layouts(), &source);
+    entry.seq = RowClock::FirstInsert(table->layouts(), &source);
     TRIBUTARY_RETURN_IF_ERROR(log.Add(entry));
     TRIBUTARY_RETURN_IF_ERROR(keys.Step(&row));
   }

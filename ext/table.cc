@@ -51,8 +51,9 @@ bool Table::IsUnreplicated(std::string_view name) const {
   return absl::c_linear_search(unreplicated_, name);
 }
 
-Status Table::Load() {
+Status Table::Load(bool triggers_can_replace) {
   TRIBUTARY_RETURN_IF_ERROR(LoadSchema());
+  can_replace_ = can_replace_ || triggers_can_replace;
   TRIBUTARY_RETURN_IF_ERROR(LoadTriggers());
   return LoadCatalog();
 }
@@ -200,6 +201,10 @@ Status Table::CheckKeyValue(const KeyColumn& column, const Value& v) const {
 
 Status Table::EncodeKey(sqlite3_value** values, std::string* out) const {
   for (size_t i = 0; i < key_.size(); i++) {
+    if (sqlite3_value_type(values[i]) == SQLITE_INTEGER && key_[i].affinity != Affinity::kText) {
+      AppendIntegerKey(sqlite3_value_int64(values[i]), out);
+      continue;
+    }
     const Value v = ValueOf(values[i]);
     if (v.type == ValueType::kNull || v.type == ValueType::kReal) {
       TRIBUTARY_RETURN_IF_ERROR(CheckKeyValue(key_[i], v));

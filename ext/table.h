@@ -48,8 +48,9 @@ class Table {
   int FindColumn(ColumnId id) const;
   int FindColumn(std::string_view name) const;
 
-  // Reads key and columns from the schema and the catalog's tables.
-  Status Load();
+  // Reads key and columns from the schema and the catalog's tables. `triggers_can_replace`: some
+  // trigger of the database that is not ours can replace rows.
+  Status Load(bool triggers_can_replace = false);
 
   // Encodes the key that these values are, as the table stores them. Fails on NULL, and on an
   // integral REAL in an untyped column (two keys that SQLite takes for one).
@@ -82,7 +83,7 @@ class Table {
   bool UpdatesInParts() const { return 1 + 2 * (key_.size() + columns_.size()) > 100; }
   static constexpr size_t kColumnsPerPart = 40;
 
-  // Whether a conflict clause of the table itself can replace rows.
+  // Whether a conflict clause of the table itself, or a trigger, can replace rows.
   bool can_replace() const { return can_replace_; }
   bool has_replace_trigger() const { return has_replace_trigger_; }
   // A name for the rowid that no column hides; empty where there is none.

@@ -1,0 +1,109 @@
+// The rows that a list of captured writes mentions, for Folder (ext/flush.cc).
+#ifndef TRIBUTARY_EXT_FOLD_ROWS_H_
+#define TRIBUTARY_EXT_FOLD_ROWS_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "crdt/ids.h"
+#include "crdt/key.h"
+#include "ext/table.h"
+
+namespace tributary {
+
+inline constexpr int32_t kNoClock = -1;
+
+// A row that the list mentions. Most are first inserts and need no RowClock at all.
+struct FoldRow {
+  Table* table;
+  std::string_view key;
+  int32_t clock = kNoClock;  // index into clocks_, once the row has more than its first insert
+  bool stored = false;       // the file has an exception of it
+  bool inserted = false;     // its first insert is in this list, at `seq`
+  bool was_alive = false;    // before the list, by a look-up that a REPLACE needed
+  bool came = false;         // the list has an insert of it, or a move to it
+  bool went = false;         // the list has a delete of it, or a move away
+  Seq seq;
+};
+
+// The rows that the list mentions, in the order of their first operation, found by table and key.
+// What comes in ascending order (keys that count up) or is a handful needs no hash table.
+class FoldRows {
+ public:
+  FoldRows() : index_(0, Hash{&rows_}, Equal{&rows_}) {}
+  FoldRows(const FoldRows&) = delete;
+  FoldRows& operator=(const FoldRows&) = delete;
+
+  void Reserve(size_t n) {
+    capacity_ = n;
+    rows_.reserve(n);
+  }
+  uint32_t FindOrAdd(Table* table, std::string_view key) {
+    if (!indexed_) {
+      if (rows_.empty() || rows_.back().table != table || rows_.back().key < key) {
+        ascending_ = ascending_ && (rows_.empty() || rows_.back().table == table);
+        if (ascending_) return Add(table, key);
+      }
+      ascending_ = ascending_ && rows_.back().key == key;
+      if (ascending_) return size() - 1;
+      if (rows_.size() <= kFew) {
+        const auto found = std::find_if(rows_.begin(), rows_.end(), [&](const FoldRow& r) {
+          return r.table == table && r.key == key;
+        });
+        return found != rows_.end() ? static_cast<uint32_t>(found - rows_.begin())
+                                    : Add(table, key);
+      }
+      index_.reserve(capacity_);
+      for (uint32_t i = 0; i < rows_.size(); i++) index_.insert(i);
+      indexed_ = true;
+    }
+    const auto found = index_.find(Name{table, key});
+    if (found != index_.end()) return *found;
+    index_.insert(Add(table, key));
+    return size() - 1;
+  }
+
+  uint32_t size() const { return static_cast<uint32_t>(rows_.size()); }
+  FoldRow& operator[](uint32_t i) { return rows_[i]; }
+  const FoldRow& operator[](uint32_t i) const { return rows_[i]; }
+
+ private:
+  static constexpr size_t kFew = 8;
+  struct Name {
+    Table* table;
+    std::string_view key;
+  };
+  struct Hash {
+    using is_transparent = void;
+    const std::vector<FoldRow>* rows;
+    size_t operator()(const Name& n) const { return HashKey(n.table->id(), n.key); }
+    size_t operator()(uint32_t i) const { return (*this)(Name{(*rows)[i].table, (*rows)[i].key}); }
+  };
+  struct Equal {
+    using is_transparent = void;
+    const std::vector<FoldRow>* rows;
+    bool operator()(uint32_t i, uint32_t j) const { return i == j; }
+    bool operator()(uint32_t i, const Name& n) const {
+      return (*rows)[i].table == n.table && (*rows)[i].key == n.key;
+    }
+    bool operator()(const Name& n, uint32_t i) const { return (*this)(i, n); }
+  };
+
+  uint32_t Add(Table* table, std::string_view key) {
+    rows_.push_back({.table = table, .key = key});
+    return size() - 1;
+  }
+
+  std::vector<FoldRow> rows_;
+  size_t capacity_ = 0;
+  bool ascending_ = true;
+  bool indexed_ = false;
+  absl::flat_hash_set<uint32_t, Hash, Equal> index_;
+};
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_EXT_FOLD_ROWS_H_
