@@ -8,6 +8,7 @@
 #include "ext/functions.h"
 #include "ext/guard.h"
 #include "ext/inspect.h"
+#include "ext/pending_rows.h"
 #include "ext/storage.h"
 #include "ext/transaction_table.h"
 
@@ -45,6 +46,7 @@ Status Register(sqlite3* db) {
   TRIBUTARY_RETURN_IF_ERROR(RegisterCaptureFunctions(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterChangesTable(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterInspectTables(c));
+  TRIBUTARY_RETURN_IF_ERROR(RegisterPendingRows(c));
   return EnsureStorage(db, &ready);
 }
 

@@ -202,6 +202,7 @@ class Folder {
   }
 
   Status StoreClocks() {
+    stores_.rows.DropPending();  // what a flush that failed may have left
     std::vector<uint32_t> order = clock_rows_;
     SortByKey(&order);
     for (const uint32_t r : order) {
@@ -213,9 +214,13 @@ class Folder {
       }
       newly_named_ += EntriesNamed(clock, row.table->layouts());
       if (clock.IsImplied()) continue;
-      TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Put(row.table, row.key, clock));
+      if (row.stored || order.size() < kManyRows) {
+        TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Put(row.table, row.key, clock));
+      } else {
+        stores_.rows.PutLater(row.table, row.key, clock);
+      }
     }
-    return {};
+    return stores_.rows.PutPending();
   }
 
   bool IsOurs(const Stamp& s) const {
@@ -328,6 +333,8 @@ class Folder {
   }
 
   static constexpr uint32_t kNoRow = UINT32_MAX;
+  // From here on it is cheaper to store them by one statement.
+  static constexpr size_t kManyRows = 4;
 
   const OpList& list_;
   Stores& stores_;
@@ -344,6 +351,9 @@ class Folder {
 };
 
 }  // namespace
+
+// Bytes of log entries. The heads of smaller transactions need not be written at once.
+constexpr int64_t kSmallTransaction = 1 << 10;
 
 int64_t NowMs() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -374,8 +384,17 @@ Status FlushCapture(Connection* c) {
   LogWriter log(&c->stores().log, kOwnSite, source.version(), {.commit_ms = NowMs(), .ts = c->ts});
   Folder folder(c, &source);
   TRIBUTARY_RETURN_IF_ERROR(folder.Run(&log));
+  LogStore& store = c->stores().log;
+  // So much can be counted in later; a sweep, though, may take chunks away again.
+  bool defer = !head.sweeping && head.uncounted < kMaxUncounted && store.growth().entries > 0 &&
+               store.growth().bytes < kSmallTransaction;
   TRIBUTARY_RETURN_IF_ERROR(SweepLog(c, folder.newly_named(), &head));
-  TRIBUTARY_RETURN_IF_ERROR(c->stores().log.WriteHead(head));
+  defer = defer && !head.sweeping;
+  if (defer) {
+    store.DeferHead(head);
+  } else {
+    TRIBUTARY_RETURN_IF_ERROR(store.WriteHead(head));
+  }
   capture.state.next_seq = source.next();
   capture.Flushed();
   return {};

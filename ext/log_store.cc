@@ -1,5 +1,7 @@
 #include "ext/log_store.h"
 
+#include <algorithm>
+
 #include "crdt/coding.h"
 
 namespace tributary {
@@ -48,16 +50,46 @@ Status LogStore::ReadHead(LogHead* head) {
     return {};
   }
   *head = LogHead();
+  // The head, and before it what may not be counted in yet.
   TRIBUTARY_RETURN_IF_ERROR(read_head_.PrepareOnce(
-      db_, "SELECT data FROM crsql_log WHERE site = 0 AND version = 9223372036854775807"));
+      db_,
+      "SELECT data, version FROM crsql_log WHERE site = 0 ORDER BY version DESC, chunk DESC"));
   bool row;
   TRIBUTARY_RETURN_IF_ERROR(read_head_.Step(&row));
   ScopedReset reset(&read_head_);
-  if (row && !DecodeHead(read_head_.Blob(0), head)) {
-    return Status::Corrupt("the head of crsql_log is malformed");
+  if (row && read_head_.Int(1) == kHeadVersion) {
+    if (!DecodeHead(read_head_.Blob(0), head)) {
+      return Status::Corrupt("the head of crsql_log is malformed");
+    }
+    TRIBUTARY_RETURN_IF_ERROR(CountIn(head));
+  } else {
+    head->uncounted = kMaxUncounted;  // there is none to be counted into
   }
   if (held_) head_ = *head;
   return {};
+}
+
+Status LogStore::CountIn(LogHead* head) {
+  const DbVersion counted = head->last_version;
+  LogChunkReader reader;
+  for (DbVersion before = counted;;) {
+    bool row;
+    TRIBUTARY_RETURN_IF_ERROR(read_head_.Step(&row));
+    const DbVersion version(row ? read_head_.Int(1) : 0);
+    if (version <= counted) return {};
+    if (version != before) head->uncounted++;
+    before = version;
+    head->last_version = std::max(head->last_version, version);
+    const std::string_view data = read_head_.Blob(0);
+    head->bytes += static_cast<int64_t>(data.size());
+    // What it made stale is not known any more: as much as it could have.
+    bool all_inserts = reader.Open(data);
+    while (reader.Next()) {
+      head->entries++;
+      all_inserts = all_inserts && reader.entry().kind == LogKind::kRow;
+    }
+    if (!all_inserts) head->stale += static_cast<int64_t>(data.size());
+  }
 }
 
 Status LogStore::RereadHead() {
@@ -74,7 +106,10 @@ Status LogStore::WriteHead(const LogHead& head) {
       "VALUES (0, 9223372036854775807, 0, ?1)"));
   write_head_.BindBlob(1, data);
   TRIBUTARY_RETURN_IF_ERROR(write_head_.Run());
-  if (held_) head_ = head;
+  if (held_) {
+    head_ = head;
+    head_->uncounted = 0;
+  }
   return {};
 }
 

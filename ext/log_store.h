@@ -3,6 +3,8 @@
 //   format byte 1; varints: last version issued here; bytes and entries of the log; bytes of them
 //   that have become stale since the last sweep began; and while a sweep (ext/sweep.h) is under way
 //   the bytes that it may still read, and its position (site, version, chunk)
+// Small transactions leave the head as it is for a while: it then lacks some of the last versions,
+// which whoever reads it finds in the log before it and counts in.
 #ifndef TRIBUTARY_EXT_LOG_STORE_H_
 #define TRIBUTARY_EXT_LOG_STORE_H_
 
@@ -36,7 +38,12 @@ struct LogHead {
   SiteOrdinal sweep_site = 0;
   DbVersion sweep_version;
   int64_t sweep_chunk = 0;
+  // Not stored: how many transactions' chunks the stored head lacks.
+  int uncounted = 0;
 };
+
+// The most transactions that a stored head may lack.
+inline constexpr int kMaxUncounted = 16;
 
 class LogStore {
  public:
@@ -46,6 +53,12 @@ class LogStore {
   Status ReadHead(LogHead* head);
   Status RereadHead();
   Status WriteHead(const LogHead& head);
+  // Instead of WriteHead, where all that has changed is that the last version is one more, small
+  // and in the log. REQUIRES: head.uncounted < kMaxUncounted, held.
+  void DeferHead(const LogHead& head) {
+    head_ = head;
+    head_->uncounted++;
+  }
   void Hold() { held_ = true; }
   // At the end of the transaction. What is known stays known until Forget.
   void Release() {
@@ -95,6 +108,7 @@ class LogStore {
 
  private:
   Status Write(SiteOrdinal site, DbVersion version, int64_t chunk, std::string_view data);
+  Status CountIn(LogHead* head);
   Status SizeOf(SiteOrdinal site, DbVersion version, int64_t chunk, int64_t* size);
 
   sqlite3* db_;

@@ -51,4 +51,16 @@ Status RowStore::Put(Table* table, std::string_view key, const RowClock& clock) 
   return put_.Run();
 }
 
+Status RowStore::PutPending() {
+  if (pending_.size() == 0) return {};
+  // OR FAIL: a statement that need not be undone alone writes no statement journal.
+  Status put = put_pending_.PrepareOnce(
+      db_,
+      "INSERT OR FAIL INTO crsql_rows(table_id, key, clock) "
+      "SELECT table_id, key, clock FROM crsql_pending_rows");
+  if (put.ok()) put = put_pending_.Run();
+  pending_.Clear();
+  return put;
+}
+
 }  // namespace tributary

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "crdt/row_clock.h"
+#include "ext/pending_rows.h"
 #include "ext/sql.h"
 #include "ext/table.h"
 
@@ -24,12 +25,23 @@ class RowStore {
   Status Read(const Table* table, std::string_view key, RowClock* clock, bool* found);
   // Stores the row's, in place of what it has.
   Status Put(Table* table, std::string_view key, const RowClock& clock);
+  // The same for a row that has none, at the latest by the next PutPending. `key` must stay until
+  // then. Rows come ascending by table and key.
+  void PutLater(Table* table, std::string_view key, const RowClock& clock) {
+    pending_.Add(table->id(), key, clock);
+    table->has_exceptions = 1;
+  }
+  Status PutPending();
+  void DropPending() { pending_.Clear(); }
+  const PendingRows& pending() const { return pending_; }
 
  private:
   sqlite3* db_;
   Statement any_;
   Statement get_;
   Statement put_;
+  Statement put_pending_;
+  PendingRows pending_;
   std::string buffer_;
 };
 
