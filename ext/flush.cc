@@ -78,15 +78,16 @@ class Folder {
       if (any) order.push_back(i);
     }
     SortByKey(&order);
+    std::vector<RowStore::RowName> names;
+    names.reserve(order.size());
+    for (const uint32_t i : order) names.push_back({rows_[i].table, rows_[i].key});
     RowClock clock;
-    for (const uint32_t i : order) {
-      FoldRow& row = rows_[i];
-      TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Read(row.table, row.key, &clock, &row.stored));
-      if (!row.stored) continue;
-      newly_named_ -= EntriesNamed(clock, row.table->layouts());
-      SetClock(i, std::move(clock));
-    }
-    return {};
+    return stores_.rows.ReadAll(names, [&](size_t i, std::string_view record) -> Status {
+      TRIBUTARY_RETURN_IF_ERROR(RowStore::Decode(*names[i].table, record, &clock));
+      newly_named_ -= EntriesNamed(clock, names[i].table->layouts());
+      SetClock(order[i], std::move(clock));
+      return {};
+    });
   }
 
   // A REPLACE that no trigger saw: whether the key was alive is in the log, or it was not.
@@ -202,7 +203,7 @@ class Folder {
   }
 
   Status StoreClocks() {
-    stores_.rows.DropPending();  // what a flush that failed may have left
+    stores_.rows.DropPending();
     std::vector<uint32_t> order = clock_rows_;
     SortByKey(&order);
     for (const uint32_t r : order) {
@@ -214,11 +215,7 @@ class Folder {
       }
       newly_named_ += EntriesNamed(clock, row.table->layouts());
       if (clock.IsImplied()) continue;
-      if (row.stored || order.size() < kManyRows) {
-        TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Put(row.table, row.key, clock));
-      } else {
-        stores_.rows.PutLater(row.table, row.key, clock);
-      }
+      stores_.rows.PutLater(row.table, row.key, clock);
     }
     return stores_.rows.PutPending();
   }
@@ -333,8 +330,6 @@ class Folder {
   }
 
   static constexpr uint32_t kNoRow = UINT32_MAX;
-  // From here on it is cheaper to store them by one statement.
-  static constexpr size_t kManyRows = 4;
 
   const OpList& list_;
   Stores& stores_;

@@ -21,7 +21,6 @@ struct FoldRow {
   Table* table;
   std::string_view key;
   int32_t clock = kNoClock;  // index into clocks_, once the row has more than its first insert
-  bool stored = false;       // the file has an exception of it
   bool inserted = false;     // its first insert is in this list, at `seq`
   bool was_alive = false;    // before the list, by a look-up that a REPLACE needed
   bool came = false;         // the list has an insert of it, or a move to it

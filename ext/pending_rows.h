@@ -1,6 +1,6 @@
-// Clock records on their way into crsql_rows: an eponymous virtual table, crsql_pending_rows, over
-// a list in memory, so that one INSERT ... SELECT stores them all. A statement run for each row
-// costs half as much again.
+// Many rows at once for crsql_rows: an eponymous virtual table, crsql_pending_rows, over a list in
+// memory, so that one join reads the clocks of all and one INSERT ... SELECT stores them. Running a
+// statement for each row costs about twice as much.
 #ifndef TRIBUTARY_EXT_PENDING_ROWS_H_
 #define TRIBUTARY_EXT_PENDING_ROWS_H_
 
@@ -25,7 +25,9 @@ class PendingRows {
     size_t clock;  // where its record begins; it ends where the next one's does
   };
 
-  // `key` must stay until Clear.
+  // To be read. `key` must stay until Clear.
+  void Add(int64_t table, std::string_view key) { rows_.push_back({table, key, 0}); }
+  // To be stored.
   void Add(int64_t table, std::string_view key, const RowClock& clock) {
     rows_.push_back({table, key, clocks_.size()});
     clock.Encode(&clocks_);

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "absl/functional/function_ref.h"
+#include "absl/types/span.h"
 #include "crdt/row_clock.h"
 #include "ext/pending_rows.h"
 #include "ext/sql.h"
@@ -25,21 +27,36 @@ class RowStore {
   Status Read(const Table* table, std::string_view key, RowClock* clock, bool* found);
   // Stores the row's, in place of what it has.
   Status Put(Table* table, std::string_view key, const RowClock& clock);
-  // The same for a row that has none, at the latest by the next PutPending. `key` must stay until
-  // then. Rows come ascending by table and key.
+
+  // Many rows at once, best in the order of table and key: neighbours share pages. Their keys must
+  // stay until it is done.
+  struct RowName {
+    Table* table;
+    std::string_view key;
+  };
+  // Calls `found` with the position and the clock's record of each row that has one, ascending.
+  Status ReadAll(absl::Span<const RowName> rows,
+                 absl::FunctionRef<Status(size_t, std::string_view)> found);
+  static Status Decode(const Table& table, std::string_view record, RowClock* clock);
   void PutLater(Table* table, std::string_view key, const RowClock& clock) {
     pending_.Add(table->id(), key, clock);
     table->has_exceptions = 1;
   }
   Status PutPending();
+  // What a flush that failed may have left.
   void DropPending() { pending_.Clear(); }
   const PendingRows& pending() const { return pending_; }
 
  private:
+  // Points get_ at it, to be reset by the caller.
+  Status Find(const Table& table, std::string_view key, bool* found);
+  Status PutRecord(int64_t table, std::string_view key, std::string_view record);
+
   sqlite3* db_;
   Statement any_;
   Statement get_;
   Statement put_;
+  Statement get_pending_;
   Statement put_pending_;
   PendingRows pending_;
   std::string buffer_;

@@ -15,7 +15,7 @@ CREATE TABLE main.crsql_peers(ordinal INTEGER PRIMARY KEY, seen INTEGER NOT NULL
 CREATE TABLE main.crsql_tables(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE main.crsql_columns(table_id INTEGER NOT NULL, id INTEGER NOT NULL, name TEXT NOT NULL,
   layout INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(table_id, id)) WITHOUT ROWID;
-CREATE TABLE main.crsql_rows(table_id INTEGER NOT NULL, key BLOB NOT NULL, clock BLOB NOT NULL,
+CREATE TABLE main.crsql_rows(table_id INTEGER NOT NULL, key BLOB NOT NULL, clock BLOB,
   PRIMARY KEY(table_id, key)) WITHOUT ROWID;
 CREATE TABLE main.crsql_log(site INTEGER NOT NULL, version INTEGER NOT NULL, chunk INTEGER NOT NULL,
   data BLOB NOT NULL, PRIMARY KEY(site, version, chunk)) WITHOUT ROWID;

@@ -146,6 +146,8 @@ class Sweeper {
       const int keys = Key(x).compare(Key(y));
       return keys != 0 ? keys < 0 : a < b;
     });
+    rows_.clear();
+    std::vector<RowStore::RowName> names;
     Table* table = nullptr;
     bool readable = true;
     for (size_t i = 0; i < order.size();) {
@@ -159,34 +161,47 @@ class Sweeper {
              Key(items_[order[end]]) == Key(first)) {
         end++;
       }
-      if (readable) TRIBUTARY_RETURN_IF_ERROR(MarkRow(table, order.data() + i, order.data() + end));
+      const absl::Span<const uint32_t> items(order.data() + i, end - i);
+      if (readable && table == nullptr) {
+        for (const uint32_t item : items) items_[item].live = false;  // no longer replicated
+      } else if (readable) {
+        names.push_back({table, Key(first)});
+        rows_.push_back(items);
+      }
       i = end;
     }
+    return MarkRows(names);
+  }
+
+  Status MarkRows(const std::vector<RowStore::RowName>& names) {
+    size_t next = 0;
+    const auto mark_implied = [&](size_t end) {
+      for (; next < end; next++) MarkRow(names[next].table, RowClock::Implied(), false, rows_[next]);
+    };
+    RowClock clock;
+    TRIBUTARY_RETURN_IF_ERROR(
+        stores_.rows.ReadAll(names, [&](size_t i, std::string_view record) -> Status {
+          mark_implied(i);
+          next = i + 1;
+          // A clock that cannot be read: its row's entries stay.
+          if (clock.Decode(record)) MarkRow(names[i].table, clock, true, rows_[i]);
+          return {};
+        }));
+    mark_implied(names.size());
     return {};
   }
 
-  Status MarkRow(Table* table, const uint32_t* begin, const uint32_t* end) {
-    if (table == nullptr) {  // no longer replicated
-      for (const uint32_t* i = begin; i != end; i++) items_[*i].live = false;
-      return {};
-    }
-    RowClock clock;
-    bool stored;
-    Status read = stores_.rows.Read(table, Key(items_[*begin]), &clock, &stored);
-    if (read.code() == SQLITE_CORRUPT) return {};
-    if (!read.ok()) return read;
-    if (!stored) clock = RowClock::Implied();
-    for (const uint32_t* i = begin; i != end; i++) {
-      Item& item = items_[*i];
+  void MarkRow(Table* table, const RowClock& clock, bool stored, absl::Span<const uint32_t> items) {
+    for (const uint32_t i : items) {
+      Item& item = items_[i];
       if (!stored && item.entry.kind == LogKind::kRow) continue;
       Mark(*table, clock, &item);
       // The birth of a first life; later lives have theirs in the clock (T20).
       if (!item.live && item.entry.kind == LogKind::kRow && stored && clock.births().empty() &&
           clock.cl() <= CausalLength(2)) {
-        births_.push_back({table, *i, clock});
+        births_.push_back({table, i, clock});
       }
     }
-    return {};
   }
 
   void Mark(const Table& table, const RowClock& clock, Item* item) {
@@ -281,6 +296,7 @@ class Sweeper {
   Statement read_;
   std::vector<Chunk> chunks_;
   std::vector<Item> items_;
+  std::vector<absl::Span<const uint32_t>> rows_;  // the items of each row, while they are marked
   std::string keys_;
   std::vector<LogCell> cells_;
   std::vector<PendingBirth> births_;
