@@ -3,6 +3,7 @@
 #define TRIBUTARY_EXT_LOG_STREAM_H_
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "crdt/ids.h"
@@ -13,8 +14,12 @@ namespace tributary {
 
 class LogStream {
  public:
-  LogStream(sqlite3* db, SiteOrdinal site, const SiteId& site_id)
-      : db_(db), site_(site), site_id_(site_id) {}
+  // `site_id` must outlive the stream. `ranges` is where the statement that reads a range of versions is taken from and goes back to.
+  LogStream(sqlite3* db, StatementPool* ranges, SiteOrdinal site, const SiteId& site_id)
+      : db_(db), ranges_(ranges), site_(site), site_id_(site_id) {}
+  ~LogStream() { ranges_->GiveBack(std::move(range_)); }
+  LogStream(const LogStream&) = delete;
+  LogStream& operator=(const LogStream&) = delete;
 
   // Starts at the first entry of the versions first..last.
   Status Start(DbVersion first, DbVersion last);
@@ -41,6 +46,7 @@ class LogStream {
     LogHeader header;
   };
   Status NextChunk();
+  Status StepRange();
   Status IsInOrder(bool* in_order);
   Status LoadSorted();
   Status AddSorted(std::string_view data, int64_t table, std::string_view key);
@@ -48,11 +54,15 @@ class LogStream {
   Status Malformed() const;
 
   sqlite3* db_;
+  StatementPool* ranges_;
   SiteOrdinal site_;
-  SiteId site_id_;
+  const SiteId& site_id_;
   bool done_ = false;
   DbVersion version_{-1};
-  Statement chunks_;
+  Statement range_;     // stands one chunk ahead of reader_
+  bool ahead_ = false;  // there is one, of next_version_
+  DbVersion next_version_;
+  std::string data_;  // what reader_ reads
   LogChunkReader reader_;
   // A version whose chunks overlap (its cells came here in several deliveries), sorted in memory.
   std::vector<Owned> sorted_;

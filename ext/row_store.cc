@@ -28,7 +28,7 @@ Status RowStore::Read(const Table* table, std::string_view key, RowClock* clock,
   *clock = RowClock();
   TRIBUTARY_RETURN_IF_ERROR(
       get_.PrepareOnce(db_, "SELECT clock FROM crsql_rows WHERE table_id = ?1 AND key = ?2"));
-  get_.Bind(1, table->id());
+  if (get_table_ != table->id()) get_.Bind(1, get_table_ = table->id());
   get_.BindBlob(2, key);
   ScopedReset reset(&get_);
   TRIBUTARY_RETURN_IF_ERROR(get_.Step(found));

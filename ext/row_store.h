@@ -29,6 +29,7 @@ class RowStore {
   sqlite3* db_;
   Statement any_;
   Statement get_;
+  int64_t get_table_ = -1;  // bound to it
   Statement insert_;
   Statement update_;
   std::string buffer_;

@@ -1,5 +1,7 @@
 #include "ext/sql.h"
 
+#include <utility>
+
 namespace tributary {
 
 std::string QuoteName(std::string_view name) {
@@ -67,6 +69,19 @@ std::string_view Statement::Text(int column) const {
 std::string_view Statement::Blob(int column) const {
   const auto* p = static_cast<const char*>(sqlite3_column_blob(stmt_, column));
   return {p != nullptr ? p : "", static_cast<size_t>(sqlite3_column_bytes(stmt_, column))};
+}
+
+Status StatementPool::Take(sqlite3* db, std::string_view sql, Statement* s) {
+  if (idle_.empty()) return s->Prepare(db, sql);
+  *s = std::move(idle_.back());
+  idle_.pop_back();
+  return {};
+}
+
+void StatementPool::GiveBack(Statement s) {
+  if (!s.prepared()) return;
+  s.Reset();
+  idle_.push_back(std::move(s));
 }
 
 Status Execute(sqlite3* db, const std::string& sql) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "crdt/value.h"
 #include "ext/sqlite_api.h"
@@ -63,6 +64,18 @@ class Statement {
 
  private:
   sqlite3_stmt* stmt_ = nullptr;
+};
+
+// Prepared statements of one text that nobody uses just now, so that each scan need not prepare its
+// own. Several scans may be open at once, and one may read several sites.
+class StatementPool {
+ public:
+  // REQUIRES: the same text in every call.
+  Status Take(sqlite3* db, std::string_view sql, Statement* s);
+  void GiveBack(Statement s);
+
+ private:
+  std::vector<Statement> idle_;
 };
 
 // Resets a statement at the end of the scope.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -29,6 +30,13 @@ struct DataColumn {
   // What to insert where the row arrives before this cell: a literal for a NOT NULL column without
   // default (T6), else empty: the table's own default.
   std::string neutral;
+};
+
+// The statements with which a scan reads a table's rows (row_reader.h). They come to be as needed.
+struct RowStatements {
+  Statement walk;                                // the rows behind a rowid
+  Statement select;                              // a row by its key
+  std::vector<std::pair<int, Statement>> cells;  // one column of a row by its key
 };
 
 class Table {
@@ -61,12 +69,21 @@ class Table {
   // where it has none). *found tells whether it is there; if so the caller resets the statement
   // when done with the values.
   Status SelectRow(std::string_view key, Statement** select, bool* found);
-  // The same for a statement of the caller's own: text and key.
-  Status PrepareSelect(Statement* s) const;
+  // The same for a statement of the caller's own: text and key. Or only one column, then the rowid.
+  Status PrepareSelect(Statement* s) const { return PrepareSelect(s, ColumnList()); }
+  Status PrepareSelectCell(Statement* s, int column) const {
+    return PrepareSelect(s, QuoteName(columns_[column].name) + ", ");
+  }
   // For a rowid table: the same columns, then the key's, of the rows with rowid > ?1 in that order.
   // Left unprepared where the table has no rowid.
   Status PrepareWalk(Statement* s) const;
+  // Statements for a scan, used before where there are such; it gives them back, reset.
+  RowStatements TakeRowStatements();
+  void GiveBack(RowStatements s) { idle_.push_back(std::move(s)); }
+  // Takes a stored key of this table apart.
+  Status DecodeKey(std::string_view key, KeyDecoder* decoder) const;
   Status BindKey(Statement* s, std::string_view key, KeyDecoder* decoder, int first = 1) const;
+  static void BindKey(Statement* s, const std::vector<Value>& values, int first = 1);
   // ` WHERE "k" = ?first AND ...`
   std::string WhereKey(int first) const;
   // *rowid is the row's, where the table has one.
@@ -107,6 +124,9 @@ class Table {
   // behind: ABORT. Without user triggers a row is not touched before its constraints have been
   // checked, so that FAIL leaves nothing either, and spares SQLite the statement journal.
   const char* Conflict() const { return has_user_triggers_ ? " OR ABORT " : " OR FAIL "; }
+  // `"a", "b", `: the columns, in layout order.
+  std::string ColumnList() const;
+  Status PrepareSelect(Statement* s, const std::string& columns) const;
   Status CheckKeyValue(const KeyColumn& column, const Value& v) const;
 
   sqlite3* db_;
@@ -121,6 +141,7 @@ class Table {
   bool has_replace_trigger_ = false;
   std::string rowid_name_;
   KeyDecoder decoder_;
+  std::vector<RowStatements> idle_;
   Statement select_;
   Statement exists_;
   Statement delete_;
