@@ -14,7 +14,8 @@ namespace tributary {
 
 class LogStream {
  public:
-  // `site_id` must outlive the stream. `ranges` is where the statement that reads a range of versions is taken from and goes back to.
+  // `site_id` must outlive the stream. `ranges` is where the statement that reads a range of
+  // versions is taken from and goes back to.
   LogStream(sqlite3* db, StatementPool* ranges, SiteOrdinal site, const SiteId& site_id)
       : db_(db), ranges_(ranges), site_(site), site_id_(site_id) {}
   ~LogStream() { ranges_->GiveBack(std::move(range_)); }

@@ -16,7 +16,7 @@ void RowReader::Close() {
 bool RowReader::StandsOn(const std::vector<Value>& key) const {
   auto column = static_cast<int>(table_->columns().size());
   return std::all_of(key.begin(), key.end(), [&](const Value& v) {
-    return SameValue(ValueOf(sqlite3_column_value(statements_.walk.get(), column++)), v);
+    return SameValue(ValueOf(statements_.walk.Column(column++)), v);
   });
 }
 

@@ -26,9 +26,7 @@ class RowReader {
   // whose value will be asked for, or kAll.
   Status Read(const std::vector<Value>& key, int column, bool* found);
   // A value of the row that was read, until the next Read.
-  sqlite3_value* value(int column) const {
-    return sqlite3_column_value(row_->get(), only_ == kAll ? column : 0);
-  }
+  sqlite3_value* value(int column) const { return row_->Column(only_ == kAll ? column : 0); }
 
  private:
   // Sets *found if the row behind the last one has this key.

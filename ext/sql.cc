@@ -61,16 +61,6 @@ Status Statement::Run() {
   return {};
 }
 
-std::string_view Statement::Text(int column) const {
-  const auto* p = reinterpret_cast<const char*>(sqlite3_column_text(stmt_, column));
-  return {p != nullptr ? p : "", static_cast<size_t>(sqlite3_column_bytes(stmt_, column))};
-}
-
-std::string_view Statement::Blob(int column) const {
-  const auto* p = static_cast<const char*>(sqlite3_column_blob(stmt_, column));
-  return {p != nullptr ? p : "", static_cast<size_t>(sqlite3_column_bytes(stmt_, column))};
-}
-
 Status StatementPool::Take(sqlite3* db, std::string_view sql, Statement* s) {
   if (idle_.empty()) return s->Prepare(db, sql);
   *s = std::move(idle_.back());

@@ -16,6 +16,10 @@ namespace tributary {
 // "name", with double quotes doubled: an SQL identifier, whatever the name holds.
 std::string QuoteName(std::string_view name);
 
+// The bytes of an SQLite value, converted to text or blob; a view into it, empty for NULL.
+std::string_view TextOf(sqlite3_value* v);
+std::string_view BlobOf(sqlite3_value* v);
+
 // A prepared statement, owned. Bound and column values are views in and out.
 class Statement {
  public:
@@ -59,8 +63,10 @@ class Statement {
   void Reset() { sqlite3_reset(stmt_); }
 
   int64_t Int(int column) const { return sqlite3_column_int64(stmt_, column); }
-  std::string_view Text(int column) const;
-  std::string_view Blob(int column) const;
+  sqlite3_value* Column(int column) const { return sqlite3_column_value(stmt_, column); }
+  // By way of the value: of the column functions each locks the connection's mutex.
+  std::string_view Text(int column) const { return TextOf(Column(column)); }
+  std::string_view Blob(int column) const { return BlobOf(Column(column)); }
 
  private:
   sqlite3_stmt* stmt_ = nullptr;
@@ -92,10 +98,6 @@ class ScopedReset {
 
 // Runs statements that return nothing of interest.
 Status Execute(sqlite3* db, const std::string& sql);
-
-// The bytes of an SQLite value, converted to text or blob; a view into it, empty for NULL.
-std::string_view TextOf(sqlite3_value* v);
-std::string_view BlobOf(sqlite3_value* v);
 
 // Makes a copy of the text the result of an SQL function or column.
 void ResultText(sqlite3_context* context, std::string_view s);

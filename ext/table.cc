@@ -33,9 +33,7 @@ bool IsIntegral(double d) {
 
 }  // namespace
 
-int Table::FindColumn(ColumnId id) const {
-  // As long as no column was dropped.
-  if (id < columns_.size() && columns_[id].id == id) return static_cast<int>(id);
+int Table::SearchColumn(ColumnId id) const {
   for (size_t i = 0; i < columns_.size(); i++) {
     if (columns_[i].id == id) return static_cast<int>(i);
   }

@@ -53,7 +53,10 @@ class Table {
   const std::vector<std::string>& unreplicated_columns() const { return unreplicated_; }
   bool IsUnreplicated(std::string_view name) const;
   // Index into columns() by id or exact name; -1 if there is none.
-  int FindColumn(ColumnId id) const;
+  int FindColumn(ColumnId id) const {
+    // As long as no column was dropped.
+    return id < columns_.size() && columns_[id].id == id ? static_cast<int>(id) : SearchColumn(id);
+  }
   int FindColumn(std::string_view name) const;
 
   // Reads key and columns from the schema and the catalog's tables.
@@ -115,6 +118,7 @@ class Table {
     std::string name;  // when crsql_as_crr was last called
     uint32_t layout;
   };
+  int SearchColumn(ColumnId id) const;
   Status LoadSchema();
   void FindRowidName();
   Status LoadTriggers();
