@@ -17,31 +17,33 @@ bool ChangeScan::Later(size_t a, size_t b) const {
   return x.site_id() > y.site_id();
 }
 
-Status ChangeScan::MakeStream(SiteOrdinal site, std::unique_ptr<LogStream>* stream) {
+std::unique_ptr<LogStream> ChangeScan::MakeStream(SiteOrdinal site) {
+  return std::make_unique<LogStream>(c_->db(), &stores_->log_ranges, site);
+}
+
+// Takes a stream that was started. Most sites of many have nothing in a narrow range.
+Status ChangeScan::Use(std::unique_ptr<LogStream> stream) {
+  if (stream->done()) return {};
   SiteId id;
-  TRIBUTARY_RETURN_IF_ERROR(stores_->sites.IdOf(site, &id));
-  const SiteId& kept = *sites_.insert(id).first;
-  *stream = std::make_unique<LogStream>(c_->db(), &stores_->log_ranges, site, kept);
+  TRIBUTARY_RETURN_IF_ERROR(stores_->sites.IdOf(stream->site(), &id));
+  stream->Name(*sites_.insert(id).first);
+  streams_.push_back(std::move(stream));
   return {};
 }
 
 Status ChangeScan::AddStream(SiteOrdinal site, DbVersion first, DbVersion last) {
-  std::unique_ptr<LogStream> stream;
-  TRIBUTARY_RETURN_IF_ERROR(MakeStream(site, &stream));
+  std::unique_ptr<LogStream> stream = MakeStream(site);
   TRIBUTARY_RETURN_IF_ERROR(stream->Start(first, last));
-  if (!stream->done()) streams_.push_back(std::move(stream));
-  return {};
+  return Use(std::move(stream));
 }
 
 Status ChangeScan::AddKeyStream(SiteOrdinal site, DbVersion version,
                                 const std::vector<int64_t>& chunks) {
   if (filter_.site && *filter_.site != site) return {};
   if (version < filter_.first || version > filter_.last) return {};
-  std::unique_ptr<LogStream> stream;
-  TRIBUTARY_RETURN_IF_ERROR(MakeStream(site, &stream));
+  std::unique_ptr<LogStream> stream = MakeStream(site);
   TRIBUTARY_RETURN_IF_ERROR(stream->StartKey(version, chunks, filter_.table->id(), *filter_.key));
-  if (!stream->done()) streams_.push_back(std::move(stream));
-  return {};
+  return Use(std::move(stream));
 }
 
 // Only the chunks that the row's present clock names.

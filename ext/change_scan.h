@@ -58,7 +58,8 @@ class ChangeScan {
 
  private:
   Status StartRow(const ChangeFilter& filter);
-  Status MakeStream(SiteOrdinal site, std::unique_ptr<LogStream>* stream);
+  std::unique_ptr<LogStream> MakeStream(SiteOrdinal site);
+  Status Use(std::unique_ptr<LogStream> stream);
   Status AddStream(SiteOrdinal site, DbVersion first, DbVersion last);
   Status AddKeyStream(SiteOrdinal site, DbVersion version, const std::vector<int64_t>& chunks);
   Status NextEntry();

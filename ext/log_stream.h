@@ -14,10 +14,9 @@ namespace tributary {
 
 class LogStream {
  public:
-  // `site_id` must outlive the stream. `ranges` is where the statement that reads a range of
-  // versions is taken from and goes back to.
-  LogStream(sqlite3* db, StatementPool* ranges, SiteOrdinal site, const SiteId& site_id)
-      : db_(db), ranges_(ranges), site_(site), site_id_(site_id) {}
+  // `ranges` is where the statement that reads a range of versions is taken from and goes back to.
+  LogStream(sqlite3* db, StatementPool* ranges, SiteOrdinal site)
+      : db_(db), ranges_(ranges), site_(site) {}
   ~LogStream() { ranges_->GiveBack(std::move(range_)); }
   LogStream(const LogStream&) = delete;
   LogStream& operator=(const LogStream&) = delete;
@@ -31,7 +30,9 @@ class LogStream {
   bool done() const { return done_; }
 
   SiteOrdinal site() const { return site_; }
-  const SiteId& site_id() const { return site_id_; }
+  const SiteId& site_id() const { return *site_id_; }
+  // Says whose part it is. `id` must outlive the stream.
+  void Name(const SiteId& id) { site_id_ = &id; }
   DbVersion version() const { return version_; }
   // Valid until Next.
   const LogEntry& entry() const { return sorted_.empty() ? reader_.entry() : sorted_[at_].entry; }
@@ -57,7 +58,7 @@ class LogStream {
   sqlite3* db_;
   StatementPool* ranges_;
   SiteOrdinal site_;
-  const SiteId& site_id_;
+  const SiteId* site_id_ = nullptr;
   bool done_ = false;
   DbVersion version_{-1};
   Statement range_;     // stands one chunk ahead of reader_

@@ -19,20 +19,22 @@ Status RowStore::HasAny(Table* table, bool* any) {
 }
 
 Status RowStore::Get(Table* table, std::string_view key, RowClock* clock, bool* found) {
-  *clock = RowClock();
   TRIBUTARY_RETURN_IF_ERROR(HasAny(table, found));
-  return *found ? Read(table, key, clock, found) : Status();
+  if (*found) return Read(table, key, clock, found);
+  *clock = RowClock();
+  return {};
 }
 
 Status RowStore::Read(const Table* table, std::string_view key, RowClock* clock, bool* found) {
-  *clock = RowClock();
   TRIBUTARY_RETURN_IF_ERROR(
       get_.PrepareOnce(db_, "SELECT clock FROM crsql_rows WHERE table_id = ?1 AND key = ?2"));
   if (get_table_ != table->id()) get_.Bind(1, get_table_ = table->id());
   get_.BindBlob(2, key);
   ScopedReset reset(&get_);
   TRIBUTARY_RETURN_IF_ERROR(get_.Step(found));
-  if (*found && !clock->Decode(get_.Blob(0))) {
+  if (!*found) {
+    *clock = RowClock();
+  } else if (!clock->Decode(get_.Blob(0))) {
     return Status::Corrupt(absl::StrCat("a clock record of table ", table->name(),
                                         " is malformed; SELECT * FROM crsql_check() tells more"));
   }
