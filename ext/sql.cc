@@ -69,7 +69,7 @@ Status StatementPool::Take(sqlite3* db, std::string_view sql, Statement* s) {
 }
 
 void StatementPool::GiveBack(Statement s) {
-  if (!s.prepared()) return;
+  if (!s.prepared() || idle_.size() == kMaxIdle) return;
   s.Reset();
   idle_.push_back(std::move(s));
 }

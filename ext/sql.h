@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "crdt/value.h"
 #include "ext/sqlite_api.h"
 #include "ext/status.h"
@@ -78,10 +78,12 @@ class StatementPool {
  public:
   // REQUIRES: the same text in every call.
   Status Take(sqlite3* db, std::string_view sql, Statement* s);
+  // Called by destructors, so it must not allocate: what is too many is finalized.
   void GiveBack(Statement s);
 
  private:
-  std::vector<Statement> idle_;
+  static constexpr size_t kMaxIdle = 8;
+  absl::InlinedVector<Statement, kMaxIdle> idle_;
 };
 
 // Resets a statement at the end of the scope.

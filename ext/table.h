@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
 #include "crdt/key.h"
 #include "crdt/row_clock.h"
@@ -82,7 +83,10 @@ class Table {
   Status PrepareWalk(Statement* s) const;
   // Statements for a scan, used before where there are such; it gives them back, reset.
   RowStatements TakeRowStatements();
-  void GiveBack(RowStatements s) { idle_.push_back(std::move(s)); }
+  // Does not allocate.
+  void GiveBack(RowStatements s) {
+    if (idle_.size() < kMaxIdle) idle_.push_back(std::move(s));
+  }
   // Takes a stored key of this table apart.
   Status DecodeKey(std::string_view key, KeyDecoder* decoder) const;
   Status BindKey(Statement* s, std::string_view key, KeyDecoder* decoder, int first = 1) const;
@@ -145,7 +149,8 @@ class Table {
   bool has_replace_trigger_ = false;
   std::string rowid_name_;
   KeyDecoder decoder_;
-  std::vector<RowStatements> idle_;
+  static constexpr size_t kMaxIdle = 4;
+  absl::InlinedVector<RowStatements, kMaxIdle> idle_;
   Statement select_;
   Statement exists_;
   Statement delete_;
