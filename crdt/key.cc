@@ -21,8 +21,6 @@ constexpr size_t kShortTextEnd = 64;
 constexpr size_t kShortBlobEnd = 63;
 constexpr size_t kUuidTextSize = 36;
 
-constexpr bool IsDashAt(size_t i) { return i == 8 || i == 13 || i == 18 || i == 23; }
-
 // Value of a hex digit for each byte, or -1. Letters only in the case that `upper` asks for.
 constexpr std::array<int8_t, 256> HexTable(bool upper) {
   std::array<int8_t, 256> t{};
@@ -53,12 +51,12 @@ bool ParseUuid(std::string_view s, const std::array<int8_t, 256>& hex, char* out
 
 void FormatUuid(std::string_view bytes, bool upper, std::array<char, kUuidTextSize>* out) {
   const char* digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
-  size_t p = 0;
-  for (const char c : bytes) {
-    if (IsDashAt(p)) (*out)[p++] = '-';
-    (*out)[p++] = digits[static_cast<uint8_t>(c) >> 4];
-    (*out)[p++] = digits[static_cast<uint8_t>(c) & 15];
+  for (size_t i = 0; i < kDigitPairs.size(); i++) {
+    const auto b = static_cast<uint8_t>(bytes[i]);
+    (*out)[kDigitPairs[i]] = digits[b >> 4];
+    (*out)[kDigitPairs[i] + 1] = digits[b & 15];
   }
+  for (const size_t dash : {8, 13, 18, 23}) (*out)[dash] = '-';
 }
 
 // Fewest bytes that hold v in two's complement; none for 0.

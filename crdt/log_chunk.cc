@@ -92,7 +92,10 @@ void LogChunkWriter::Add(const LogEntry& entry) {
 }
 
 bool LogChunkReader::Open(std::string_view data) {
-  *this = LogChunkReader();
+  // What else is left of a chunk before is never looked at, and its memory serves again.
+  ok_ = true;
+  header_ = LogHeader();
+  entry_.cells.clear();
   ByteReader in(data);
   uint8_t format;
   uint8_t flags;

@@ -17,30 +17,38 @@ bool ChangeScan::Later(size_t a, size_t b) const {
   return x.site_id() > y.site_id();
 }
 
-Status ChangeScan::AddStream(SiteOrdinal site, DbVersion first, DbVersion last) {
+std::unique_ptr<LogStream> ChangeScan::MakeStream(SiteOrdinal site) {
+  return std::make_unique<LogStream>(c_->db(), &stores_->log_ranges, site);
+}
+
+// Takes a stream that was started. Most sites of many have nothing in a narrow range.
+Status ChangeScan::Use(std::unique_ptr<LogStream> stream) {
+  if (stream->done()) return {};
   SiteId id;
-  TRIBUTARY_RETURN_IF_ERROR(c_->stores().sites.IdOf(site, &id));
-  auto stream = std::make_unique<LogStream>(c_->db(), site, id);
-  TRIBUTARY_RETURN_IF_ERROR(stream->Start(first, last));
-  if (!stream->done()) streams_.push_back(std::move(stream));
+  TRIBUTARY_RETURN_IF_ERROR(stores_->sites.IdOf(stream->site(), &id));
+  stream->Name(*sites_.insert(id).first);
+  streams_.push_back(std::move(stream));
   return {};
+}
+
+Status ChangeScan::AddStream(SiteOrdinal site, DbVersion first, DbVersion last) {
+  std::unique_ptr<LogStream> stream = MakeStream(site);
+  TRIBUTARY_RETURN_IF_ERROR(stream->Start(first, last));
+  return Use(std::move(stream));
 }
 
 Status ChangeScan::AddKeyStream(SiteOrdinal site, DbVersion version,
                                 const std::vector<int64_t>& chunks) {
   if (filter_.site && *filter_.site != site) return {};
   if (version < filter_.first || version > filter_.last) return {};
-  SiteId id;
-  TRIBUTARY_RETURN_IF_ERROR(c_->stores().sites.IdOf(site, &id));
-  auto stream = std::make_unique<LogStream>(c_->db(), site, id);
+  std::unique_ptr<LogStream> stream = MakeStream(site);
   TRIBUTARY_RETURN_IF_ERROR(stream->StartKey(version, chunks, filter_.table->id(), *filter_.key));
-  if (!stream->done()) streams_.push_back(std::move(stream));
-  return {};
+  return Use(std::move(stream));
 }
 
 // Only the chunks that the row's present clock names.
 Status ChangeScan::StartRow(const ChangeFilter& f) {
-  Stores& stores = c_->stores();
+  Stores& stores = *stores_;
   RowClock clock;
   bool found;
   TRIBUTARY_RETURN_IF_ERROR(stores.rows.Get(f.table, *f.key, &clock, &found));
@@ -72,15 +80,18 @@ Status ChangeScan::StartRow(const ChangeFilter& f) {
 Status ChangeScan::Start(const ChangeFilter& filter) {
   Stop();
   filter_ = filter;
-  c_->stores().catalog.OpenScan();
-  open_ = true;
+  if (stores_ != c_->shared_stores()) {
+    if (stores_ != nullptr) stores_->catalog.CloseScan();
+    stores_ = c_->shared_stores();
+    stores_->catalog.OpenScan();
+  }
   if (filter.table != nullptr && filter.key) {
     TRIBUTARY_RETURN_IF_ERROR(StartRow(filter));
   } else if (filter.site) {
     TRIBUTARY_RETURN_IF_ERROR(AddStream(*filter.site, filter.first, filter.last));
   } else {
     std::vector<SiteOrdinal> sites;
-    TRIBUTARY_RETURN_IF_ERROR(c_->stores().sites.All(&sites));
+    TRIBUTARY_RETURN_IF_ERROR(stores_->sites.All(&sites));
     for (const SiteOrdinal s : sites) {
       TRIBUTARY_RETURN_IF_ERROR(AddStream(s, filter.first, filter.last));
     }
@@ -93,17 +104,21 @@ Status ChangeScan::Start(const ChangeFilter& filter) {
 }
 
 void ChangeScan::Stop() {
-  if (open_ && c_->has_stores()) c_->stores().catalog.CloseScan();
-  open_ = false;
-  done_ = true;
+  for (auto& [table, reader] : readers_) reader->Close();
+  readers_.clear();
   streams_.clear();
   heap_.clear();
   records_.clear();
-  readers_.clear();
+  done_ = true;
   stream_ = nullptr;
   table_ = nullptr;
   reader_ = nullptr;
   at_ = 0;
+}
+
+ChangeScan::~ChangeScan() {
+  Stop();
+  if (stores_ != nullptr) stores_->catalog.CloseScan();
 }
 
 Status ChangeScan::Next() {
@@ -150,16 +165,16 @@ Status ChangeScan::Expand(bool* any) {
   at_ = 0;
   *any = false;
   packed_.clear();
+  decoded_ = false;
   const LogEntry& e = stream_->entry();
-  Stores& stores = c_->stores();
   if (table_ == nullptr || table_->id() != e.table) {
-    TRIBUTARY_RETURN_IF_ERROR(stores.catalog.Get(e.table, &table_));
+    TRIBUTARY_RETURN_IF_ERROR(stores_->catalog.Get(e.table, &table_));
     reader_ = nullptr;
   }
   if (table_ == nullptr || (filter_.table != nullptr && filter_.table != table_)) return {};
   if (filter_.key && *filter_.key != e.key) return {};
   bool found;
-  TRIBUTARY_RETURN_IF_ERROR(stores.rows.Get(table_, e.key, &clock_, &found));
+  TRIBUTARY_RETURN_IF_ERROR(stores_->rows.Get(table_, e.key, &clock_, &found));
   if (!found) clock_ = RowClock::Implied();
   ForEachLive(*table_, clock_, stream_->site(), stream_->version(), e,
               [this](const LiveRecord& record) {
@@ -167,29 +182,33 @@ Status ChangeScan::Expand(bool* any) {
                 return true;
               });
   *any = !records_.empty();
-  if (*any && records_.front().column >= 0) {
-    // A row that vanished behind our back (deleted with the sync bit on) has nothing to say.
-    if (reader_ == nullptr) {
-      std::unique_ptr<RowReader>& reader = readers_[table_];
-      if (!reader) reader = std::make_unique<RowReader>(table_);
-      reader_ = reader.get();
-    }
-    TRIBUTARY_RETURN_IF_ERROR(reader_->Read(e.key, any));
+  if (!*any || records_.front().column < 0) return {};
+  // A row that vanished behind our back (deleted with the sync bit on) has nothing to say.
+  const int column = records_.size() == 1 ? records_.front().column : RowReader::kAll;
+  TRIBUTARY_RETURN_IF_ERROR(table_->DecodeKey(e.key, &key_));
+  decoded_ = true;
+  return Reader()->Read(key_.values(), column, any);
+}
+
+RowReader* ChangeScan::Reader() {
+  if (reader_ == nullptr) {
+    std::unique_ptr<RowReader>& reader = readers_[table_];
+    if (!reader) reader = std::make_unique<RowReader>(table_);
+    reader_ = reader.get();
   }
-  return {};
+  return reader_;
 }
 
 std::string_view ChangeScan::packed_key() {
-  if (packed_.empty()) {
-    ByteReader in(key());
-    if (decoder_.Decode(&in, table_->key().size())) PackValues(decoder_.values(), &packed_);
-  }
+  if (!packed_.empty()) return packed_;
+  if (!decoded_) decoded_ = table_->DecodeKey(key(), &key_).ok();
+  if (decoded_) PackValues(key_.values(), &packed_);
   return packed_;
 }
 
 sqlite3_value* ChangeScan::value() const {
   const int column = record().column;
-  return column < 0 ? nullptr : sqlite3_column_value(reader_->row().get(), column);
+  return column < 0 ? nullptr : reader_->value(column);
 }
 
 }  // namespace tributary

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,17 +31,18 @@ struct ChangeFilter {
 class ChangeScan {
  public:
   explicit ChangeScan(Connection* connection) : c_(connection) {}
-  ~ChangeScan() { Stop(); }
+  ~ChangeScan();
   ChangeScan(const ChangeScan&) = delete;
   ChangeScan& operator=(const ChangeScan&) = delete;
 
-  // Starts at the first record.
+  // Starts at the first record. May be called again. REQUIRES: the connection is ready.
   Status Start(const ChangeFilter& filter);
   Status Next();
   bool done() const { return done_; }
   void Stop();
 
-  // The present record; valid until Next.
+  // The present record; valid until Next. Tables with their names, and site ids, stay as long as
+  // the scan itself.
   const LiveRecord& record() const { return records_[at_]; }
   Table* table() const { return table_; }
   std::string_view key() const { return stream_->entry().key; }
@@ -56,6 +58,8 @@ class ChangeScan {
 
  private:
   Status StartRow(const ChangeFilter& filter);
+  std::unique_ptr<LogStream> MakeStream(SiteOrdinal site);
+  Status Use(std::unique_ptr<LogStream> stream);
   Status AddStream(SiteOrdinal site, DbVersion first, DbVersion last);
   Status AddKeyStream(SiteOrdinal site, DbVersion version, const std::vector<int64_t>& chunks);
   Status NextEntry();
@@ -63,9 +67,14 @@ class ChangeScan {
   bool Wanted(const LiveRecord& record) const;
   bool Later(size_t a, size_t b) const;
 
+  RowReader* Reader();
+
   Connection* c_;
+  // From the first Start on. The host may call sqlite3_close meanwhile: that fails, and the scan
+  // must be able to go on.
+  std::shared_ptr<Stores> stores_;
+  std::set<SiteId> sites_;  // of streams, present and past
   ChangeFilter filter_;
-  bool open_ = false;
   bool done_ = true;
   std::vector<std::unique_ptr<LogStream>> streams_;
   std::vector<size_t> heap_;  // streams by their next entry, the earliest on top
@@ -75,8 +84,9 @@ class ChangeScan {
   std::vector<LiveRecord> records_;
   size_t at_ = 0;
   std::string packed_;
-  KeyDecoder decoder_;
-  absl::flat_hash_map<const Table*, std::unique_ptr<RowReader>> readers_;
+  bool decoded_ = false;  // key_ holds the present entry's key
+  KeyDecoder key_;
+  absl::flat_hash_map<Table*, std::unique_ptr<RowReader>> readers_;
   RowReader* reader_ = nullptr;  // of table_
 };
 

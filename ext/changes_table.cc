@@ -229,22 +229,37 @@ void ResultBlob(sqlite3_context* context, std::string_view s) {
   sqlite3_result_blob64(context, s.data(), s.size(), SQLITE_TRANSIENT);
 }
 
+// A name of the schema, which stays as long as the cursor does. With its length unknown SQLite
+// takes it for terminated by zero, and the host gets it uncopied.
+void ResultName(sqlite3_context* context, const char* name) {
+  sqlite3_result_text(context, name, -1, SQLITE_STATIC);
+}
+
+void ResultValue(sqlite3_context* context, sqlite3_value* v) {
+  // Saves much of the way of other types.
+  if (sqlite3_value_type(v) == SQLITE_INTEGER) {
+    sqlite3_result_int64(context, sqlite3_value_int64(v));
+  } else {
+    sqlite3_result_value(context, v);
+  }
+}
+
 int ReadColumn(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int column) {
   ChangeScan& scan = ScanOf(cursor);
   switch (column) {
     case kTable:
-      ResultText(context, scan.table()->name());
+      ResultName(context, scan.table()->name().c_str());
       break;
     case kPk:
       ResultBlob(context, scan.packed_key());
       break;
     case kCid:
-      ResultText(context, scan.record().column < 0
-                              ? kSentinelCid
-                              : scan.table()->columns()[scan.record().column].name);
+      ResultName(context, scan.record().column < 0
+                              ? kSentinelCid.data()
+                              : scan.table()->columns()[scan.record().column].name.c_str());
       break;
     case kVal:
-      if (sqlite3_value* v = scan.value()) sqlite3_result_value(context, v);
+      if (sqlite3_value* v = scan.value()) ResultValue(context, v);
       break;
     case kColVersion:
       sqlite3_result_int64(context, scan.record().version.value);
@@ -253,7 +268,8 @@ int ReadColumn(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int column
       sqlite3_result_int64(context, scan.db_version().value);
       break;
     case kSiteId:
-      ResultBlob(context, BytesOf(scan.site_id()));
+      sqlite3_result_blob(context, scan.site_id().bytes.data(),
+                          static_cast<int>(scan.site_id().bytes.size()), SQLITE_STATIC);
       break;
     case kCl:
       sqlite3_result_int64(context, scan.cl().value);

@@ -20,7 +20,7 @@ Status Connection::Ready() {
   }
   // Connects crsql_lifetime, which is how we hear of sqlite3_close.
   TRIBUTARY_RETURN_IF_ERROR(Execute(db_, "SELECT 1 FROM crsql_lifetime"));
-  stores_ = std::make_unique<Stores>(db_);
+  stores_ = std::make_shared<Stores>(db_);
   schema_changes_ = -1;
   return {};
 }

@@ -32,6 +32,7 @@ struct Stores {
   LogStore log;
   LogLookup lookup;
   ReplaceWatch replace_watch;
+  StatementPool log_ranges;
   MergeBuffer merge;
   Statement join;
   Statement restore_changes;
@@ -46,6 +47,8 @@ class Connection {
   Status Ready();
   // REQUIRES: Ready() was ok.
   Stores& stores() { return *stores_; }
+  // The same, for what may outlive OnClose.
+  std::shared_ptr<Stores> shared_stores() { return stores_; }
   bool has_stores() const { return stores_ != nullptr; }
 
   Capture capture;
@@ -84,7 +87,7 @@ class Connection {
 
  private:
   sqlite3* db_;
-  std::unique_ptr<Stores> stores_;
+  std::shared_ptr<Stores> stores_;
   bool storage_ready_ = false;
   // What was held (base_writer.h) when a savepoint began, by its level.
   std::vector<std::pair<int, MergeBuffer>> held_at_;

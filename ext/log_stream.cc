@@ -13,14 +13,14 @@ Status LogStream::Malformed() const {
 }
 
 Status LogStream::Start(DbVersion first, DbVersion last) {
-  TRIBUTARY_RETURN_IF_ERROR(chunks_.Prepare(
-      db_,
-      "SELECT version, data, EXISTS(SELECT 1 FROM crsql_log n WHERE n.site = ?1 AND "
-      "n.version = l.version AND n.chunk > l.chunk) FROM crsql_log l "
-      "WHERE site = ?1 AND version BETWEEN ?2 AND ?3 ORDER BY version, chunk"));
-  chunks_.Bind(1, site_);
-  chunks_.Bind(2, first.value);
-  chunks_.Bind(3, last.value);
+  TRIBUTARY_RETURN_IF_ERROR(ranges_->Take(db_,
+                                          "SELECT version, data FROM crsql_log WHERE site = ?1 AND "
+                                          "version BETWEEN ?2 AND ?3 ORDER BY version, chunk",
+                                          &range_));
+  range_.Bind(1, site_);
+  range_.Bind(2, first.value);
+  range_.Bind(3, last.value);
+  TRIBUTARY_RETURN_IF_ERROR(StepRange());
   TRIBUTARY_RETURN_IF_ERROR(NextChunk());
   return sorted_.empty() ? Next() : Status();
 }
@@ -45,25 +45,25 @@ Status LogStream::StartKey(DbVersion version, const std::vector<int64_t>& chunks
   return {};
 }
 
+Status LogStream::StepRange() {
+  TRIBUTARY_RETURN_IF_ERROR(range_.Step(&ahead_));
+  if (ahead_) next_version_ = DbVersion(range_.Int(0));
+  return {};
+}
+
 Status LogStream::NextChunk() {
-  if (!chunks_.prepared()) {  // the entries of one key are all there is
+  while (ahead_ && next_version_ == sorted_version_) TRIBUTARY_RETURN_IF_ERROR(StepRange());
+  if (!ahead_) {  // as it is from the start where there are only the entries of one key
     done_ = true;
     return {};
   }
-  bool row;
-  do {
-    TRIBUTARY_RETURN_IF_ERROR(chunks_.Step(&row));
-  } while (row && DbVersion(chunks_.Int(0)) == sorted_version_);
-  if (!row) {
-    done_ = true;
-    chunks_.Finalize();
-    return {};
-  }
-  const DbVersion version(chunks_.Int(0));
-  const bool new_version = version != version_;
-  version_ = version;
-  if (!reader_.Open(chunks_.Blob(1))) return Malformed();
-  if (!new_version || chunks_.Int(2) == 0) return {};
+  const bool new_version = next_version_ != version_;
+  version_ = next_version_;
+  // A copy, to look ahead at whether the version has another chunk. Mostly it has not.
+  data_.assign(range_.Blob(1));
+  TRIBUTARY_RETURN_IF_ERROR(StepRange());
+  if (!reader_.Open(data_)) return Malformed();
+  if (!new_version || !ahead_ || next_version_ != version_) return {};
   bool in_order;
   TRIBUTARY_RETURN_IF_ERROR(IsInOrder(&in_order));
   return in_order ? Status() : LoadSorted();

@@ -3,6 +3,7 @@
 #define TRIBUTARY_EXT_LOG_STREAM_H_
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "crdt/ids.h"
@@ -13,8 +14,12 @@ namespace tributary {
 
 class LogStream {
  public:
-  LogStream(sqlite3* db, SiteOrdinal site, const SiteId& site_id)
-      : db_(db), site_(site), site_id_(site_id) {}
+  // `ranges` is where the statement that reads a range of versions is taken from and goes back to.
+  LogStream(sqlite3* db, StatementPool* ranges, SiteOrdinal site)
+      : db_(db), ranges_(ranges), site_(site) {}
+  ~LogStream() { ranges_->GiveBack(std::move(range_)); }
+  LogStream(const LogStream&) = delete;
+  LogStream& operator=(const LogStream&) = delete;
 
   // Starts at the first entry of the versions first..last.
   Status Start(DbVersion first, DbVersion last);
@@ -25,7 +30,9 @@ class LogStream {
   bool done() const { return done_; }
 
   SiteOrdinal site() const { return site_; }
-  const SiteId& site_id() const { return site_id_; }
+  const SiteId& site_id() const { return *site_id_; }
+  // Says whose part it is. `id` must outlive the stream.
+  void Name(const SiteId& id) { site_id_ = &id; }
   DbVersion version() const { return version_; }
   // Valid until Next.
   const LogEntry& entry() const { return sorted_.empty() ? reader_.entry() : sorted_[at_].entry; }
@@ -41,6 +48,7 @@ class LogStream {
     LogHeader header;
   };
   Status NextChunk();
+  Status StepRange();
   Status IsInOrder(bool* in_order);
   Status LoadSorted();
   Status AddSorted(std::string_view data, int64_t table, std::string_view key);
@@ -48,11 +56,15 @@ class LogStream {
   Status Malformed() const;
 
   sqlite3* db_;
+  StatementPool* ranges_;
   SiteOrdinal site_;
-  SiteId site_id_;
+  const SiteId* site_id_ = nullptr;
   bool done_ = false;
   DbVersion version_{-1};
-  Statement chunks_;
+  Statement range_;     // stands one chunk ahead of reader_
+  bool ahead_ = false;  // there is one, of next_version_
+  DbVersion next_version_;
+  std::string data_;  // what reader_ reads
   LogChunkReader reader_;
   // A version whose chunks overlap (its cells came here in several deliveries), sorted in memory.
   std::vector<Owned> sorted_;

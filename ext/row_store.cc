@@ -25,24 +25,26 @@ Status RowStore::HasAny(Table* table, bool* any) {
 }
 
 Status RowStore::Get(Table* table, std::string_view key, RowClock* clock, bool* found) {
-  *clock = RowClock();
   TRIBUTARY_RETURN_IF_ERROR(HasAny(table, found));
-  return *found ? Read(table, key, clock, found) : Status();
+  if (*found) return Read(table, key, clock, found);
+  *clock = RowClock();
+  return {};
 }
 
 Status RowStore::Find(const Table& table, std::string_view key, bool* found) {
   TRIBUTARY_RETURN_IF_ERROR(
       get_.PrepareOnce(db_, "SELECT clock FROM crsql_rows WHERE table_id = ?1 AND key = ?2"));
-  get_.Bind(1, table.id());
+  if (get_table_ != table.id()) get_.Bind(1, get_table_ = table.id());
   get_.BindBlob(2, key);
   return get_.Step(found);
 }
 
 Status RowStore::Read(const Table* table, std::string_view key, RowClock* clock, bool* found) {
-  *clock = RowClock();
   TRIBUTARY_RETURN_IF_ERROR(Find(*table, key, found));
   ScopedReset reset(&get_);
-  return *found ? Decode(*table, get_.Blob(0), clock) : Status();
+  if (*found) return Decode(*table, get_.Blob(0), clock);
+  *clock = RowClock();
+  return {};
 }
 
 Status RowStore::Decode(const Table& table, std::string_view record, RowClock* clock) {

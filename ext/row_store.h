@@ -55,6 +55,7 @@ class RowStore {
   sqlite3* db_;
   Statement any_;
   Statement get_;
+  int64_t get_table_ = -1;  // bound to it
   Statement put_;
   Statement get_pending_;
   Statement put_pending_;

@@ -1,5 +1,7 @@
 #include "ext/sql.h"
 
+#include <utility>
+
 namespace tributary {
 
 std::string QuoteName(std::string_view name) {
@@ -59,14 +61,17 @@ Status Statement::Run() {
   return {};
 }
 
-std::string_view Statement::Text(int column) const {
-  const auto* p = reinterpret_cast<const char*>(sqlite3_column_text(stmt_, column));
-  return {p != nullptr ? p : "", static_cast<size_t>(sqlite3_column_bytes(stmt_, column))};
+Status StatementPool::Take(sqlite3* db, std::string_view sql, Statement* s) {
+  if (idle_.empty()) return s->Prepare(db, sql);
+  *s = std::move(idle_.back());
+  idle_.pop_back();
+  return {};
 }
 
-std::string_view Statement::Blob(int column) const {
-  const auto* p = static_cast<const char*>(sqlite3_column_blob(stmt_, column));
-  return {p != nullptr ? p : "", static_cast<size_t>(sqlite3_column_bytes(stmt_, column))};
+void StatementPool::GiveBack(Statement s) {
+  if (!s.prepared() || idle_.size() == kMaxIdle) return;
+  s.Reset();
+  idle_.push_back(std::move(s));
 }
 
 Status Execute(sqlite3* db, const std::string& sql) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/container/inlined_vector.h"
 #include "crdt/value.h"
 #include "ext/sqlite_api.h"
 #include "ext/status.h"
@@ -20,6 +21,10 @@ std::string QuoteName(std::string_view name);
 #define TRIBUTARY_OWN_STATEMENT "/*crsql*/ "
 inline constexpr char kOwnStatement[] = TRIBUTARY_OWN_STATEMENT;
 #define TRIBUTARY_REPLACE TRIBUTARY_OWN_STATEMENT "INSERT OR REPLACE "
+
+// The bytes of an SQLite value, converted to text or blob; a view into it, empty for NULL.
+std::string_view TextOf(sqlite3_value* v);
+std::string_view BlobOf(sqlite3_value* v);
 
 // A prepared statement, owned. Bound and column values are views in and out.
 class Statement {
@@ -68,11 +73,27 @@ class Statement {
   void Reset() { sqlite3_reset(stmt_); }
 
   int64_t Int(int column) const { return sqlite3_column_int64(stmt_, column); }
-  std::string_view Text(int column) const;
-  std::string_view Blob(int column) const;
+  sqlite3_value* Column(int column) const { return sqlite3_column_value(stmt_, column); }
+  // By way of the value: of the column functions each locks the connection's mutex.
+  std::string_view Text(int column) const { return TextOf(Column(column)); }
+  std::string_view Blob(int column) const { return BlobOf(Column(column)); }
 
  private:
   sqlite3_stmt* stmt_ = nullptr;
+};
+
+// Prepared statements of one text that nobody uses just now, so that each scan need not prepare its
+// own. Several scans may be open at once, and one may read several sites.
+class StatementPool {
+ public:
+  // REQUIRES: the same text in every call.
+  Status Take(sqlite3* db, std::string_view sql, Statement* s);
+  // Called by destructors, so it must not allocate: what is too many is finalized.
+  void GiveBack(Statement s);
+
+ private:
+  static constexpr size_t kMaxIdle = 8;
+  absl::InlinedVector<Statement, kMaxIdle> idle_;
 };
 
 // Resets a statement at the end of the scope.
@@ -89,10 +110,6 @@ class ScopedReset {
 
 // Runs statements that return nothing of interest.
 Status Execute(sqlite3* db, const std::string& sql);
-
-// The bytes of an SQLite value, converted to text or blob; a view into it, empty for NULL.
-std::string_view TextOf(sqlite3_value* v);
-std::string_view BlobOf(sqlite3_value* v);
 
 // Makes a copy of the text the result of an SQL function or column.
 void ResultText(sqlite3_context* context, std::string_view s);

@@ -33,7 +33,7 @@ bool IsIntegral(double d) {
 
 }  // namespace
 
-int Table::FindColumn(ColumnId id) const {
+int Table::SearchColumn(ColumnId id) const {
   for (size_t i = 0; i < columns_.size(); i++) {
     if (columns_[i].id == id) return static_cast<int>(i);
   }
@@ -254,33 +254,47 @@ std::string Table::WhereKey(int first) const {
   return where;
 }
 
-Status Table::BindKey(Statement* s, std::string_view key, KeyDecoder* decoder, int first) const {
+Status Table::DecodeKey(std::string_view key, KeyDecoder* decoder) const {
   ByteReader in(key);
-  if (!decoder->Decode(&in, key_.size()) || !in.empty()) {
-    return Status::Corrupt(absl::StrCat("a stored key of table ", name_, " is malformed"));
-  }
-  for (size_t i = 0; i < key_.size(); i++) {
-    s->BindValue(first + static_cast<int>(i), decoder->values()[i]);
-  }
+  if (decoder->Decode(&in, key_.size()) && in.empty()) return {};
+  return Status::Corrupt(absl::StrCat("a stored key of table ", name_, " is malformed"));
+}
+
+Status Table::BindKey(Statement* s, std::string_view key, KeyDecoder* decoder, int first) const {
+  TRIBUTARY_RETURN_IF_ERROR(DecodeKey(key, decoder));
+  BindKey(s, decoder->values(), first);
   return {};
 }
 
-Status Table::PrepareSelect(Statement* s) const {
-  std::string sql = "SELECT ";
-  for (const DataColumn& c : columns_) absl::StrAppend(&sql, QuoteName(c.name), ", ");
-  absl::StrAppend(&sql, rowid_name_.empty() ? "1" : rowid_name_, " FROM main.", QuoteName(name_),
-                  WhereKey(1));
-  return s->Prepare(db_, sql);
+void Table::BindKey(Statement* s, const std::vector<Value>& values, int first) {
+  for (const Value& v : values) s->BindValue(first++, v);
+}
+
+std::string Table::ColumnList() const {
+  std::string list;
+  for (const DataColumn& c : columns_) absl::StrAppend(&list, QuoteName(c.name), ", ");
+  return list;
+}
+
+Status Table::PrepareSelect(Statement* s, const std::string& columns) const {
+  return s->Prepare(db_, absl::StrCat("SELECT ", columns, rowid_name_.empty() ? "1" : rowid_name_,
+                                      " FROM main.", QuoteName(name_), WhereKey(1)));
 }
 
 Status Table::PrepareWalk(Statement* s) const {
   if (rowid_name_.empty()) return {};
-  std::string sql = "SELECT ";
-  for (const DataColumn& c : columns_) absl::StrAppend(&sql, QuoteName(c.name), ", ");
+  std::string sql = absl::StrCat("SELECT ", ColumnList());
   for (const KeyColumn& k : key_) absl::StrAppend(&sql, QuoteName(k.name), ", ");
   absl::StrAppend(&sql, "1 FROM main.", QuoteName(name_), " WHERE ", rowid_name_, " > ?1 ORDER BY ",
                   rowid_name_);
   return s->Prepare(db_, sql);
+}
+
+RowStatements Table::TakeRowStatements() {
+  if (idle_.empty()) return {};
+  RowStatements s = std::move(idle_.back());
+  idle_.pop_back();
+  return s;
 }
 
 Status Table::SelectRow(std::string_view key, Statement** select, bool* found) {

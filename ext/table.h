@@ -6,8 +6,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
 #include "crdt/key.h"
 #include "crdt/row_clock.h"
@@ -31,6 +33,13 @@ struct DataColumn {
   std::string neutral;
 };
 
+// The statements with which a scan reads a table's rows (row_reader.h). They come to be as needed.
+struct RowStatements {
+  Statement walk;                                // the rows behind a rowid
+  Statement select;                              // a row by its key
+  std::vector<std::pair<int, Statement>> cells;  // one column of a row by its key
+};
+
 class Table {
  public:
   Table(sqlite3* db, int64_t id, std::string name) : db_(db), id_(id), name_(std::move(name)) {}
@@ -45,7 +54,10 @@ class Table {
   const std::vector<std::string>& unreplicated_columns() const { return unreplicated_; }
   bool IsUnreplicated(std::string_view name) const;
   // Index into columns() by id or exact name; -1 if there is none.
-  int FindColumn(ColumnId id) const;
+  int FindColumn(ColumnId id) const {
+    // As long as no column was dropped.
+    return id < columns_.size() && columns_[id].id == id ? static_cast<int>(id) : SearchColumn(id);
+  }
   int FindColumn(std::string_view name) const;
 
   // Reads key and columns from the schema and the catalog's tables. `triggers_can_replace`: some
@@ -62,12 +74,24 @@ class Table {
   // where it has none). *found tells whether it is there; if so the caller resets the statement
   // when done with the values.
   Status SelectRow(std::string_view key, Statement** select, bool* found);
-  // The same for a statement of the caller's own: text and key.
-  Status PrepareSelect(Statement* s) const;
+  // The same for a statement of the caller's own: text and key. Or only one column, then the rowid.
+  Status PrepareSelect(Statement* s) const { return PrepareSelect(s, ColumnList()); }
+  Status PrepareSelectCell(Statement* s, int column) const {
+    return PrepareSelect(s, QuoteName(columns_[column].name) + ", ");
+  }
   // For a rowid table: the same columns, then the key's, of the rows with rowid > ?1 in that order.
   // Left unprepared where the table has no rowid.
   Status PrepareWalk(Statement* s) const;
+  // Statements for a scan, used before where there are such; it gives them back, reset.
+  RowStatements TakeRowStatements();
+  // Does not allocate.
+  void GiveBack(RowStatements s) {
+    if (idle_.size() < kMaxIdle) idle_.push_back(std::move(s));
+  }
+  // Takes a stored key of this table apart.
+  Status DecodeKey(std::string_view key, KeyDecoder* decoder) const;
   Status BindKey(Statement* s, std::string_view key, KeyDecoder* decoder, int first = 1) const;
+  static void BindKey(Statement* s, const std::vector<Value>& values, int first = 1);
   // ` WHERE "k" = ?first AND ...`
   std::string WhereKey(int first) const;
   // *rowid is the row's, where the table has one.
@@ -99,6 +123,7 @@ class Table {
     std::string name;  // when crsql_as_crr was last called
     uint32_t layout;
   };
+  int SearchColumn(ColumnId id) const;
   Status LoadSchema();
   void FindRowidName();
   Status LoadTriggers();
@@ -108,6 +133,9 @@ class Table {
   // behind: ABORT. Without user triggers a row is not touched before its constraints have been
   // checked, so that FAIL leaves nothing either, and spares SQLite the statement journal.
   const char* Conflict() const { return has_user_triggers_ ? " OR ABORT " : " OR FAIL "; }
+  // `"a", "b", `: the columns, in layout order.
+  std::string ColumnList() const;
+  Status PrepareSelect(Statement* s, const std::string& columns) const;
   Status CheckKeyValue(const KeyColumn& column, const Value& v) const;
 
   sqlite3* db_;
@@ -122,6 +150,8 @@ class Table {
   bool has_replace_trigger_ = false;
   std::string rowid_name_;
   KeyDecoder decoder_;
+  static constexpr size_t kMaxIdle = 4;
+  absl::InlinedVector<RowStatements, kMaxIdle> idle_;
   Statement select_;
   Statement exists_;
   Statement delete_;

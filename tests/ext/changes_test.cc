@@ -157,6 +157,11 @@ TEST_F(ReadingChanges, JoinsLimitsAndAggregates) {
         "crsql_pack_columns(f.a) ORDER BY 1, 2",
         "SELECT DISTINCT site_id, db_version FROM @ ORDER BY 2 DESC, 1",
         "SELECT db_version FROM @ ORDER BY db_version DESC LIMIT 3 OFFSET 1",
+        "SELECT max(cid), min(\"table\"), max(site_id), max(pk), max(val) FROM @",
+        "SELECT max((SELECT max(b.cid) FROM @ b WHERE b.pk = a.pk AND b.\"table\" = a.\"table\")), "
+        "min((SELECT max(b.site_id) FROM @ b WHERE b.db_version = a.db_version)) FROM @ a",
+        "SELECT cid, lag(cid) OVER w, lag(site_id) OVER w FROM @ WINDOW w AS "
+        "(ORDER BY db_version, seq, site_id) ORDER BY db_version, seq, site_id",
         "SELECT count(*) FROM @ WHERE EXISTS(SELECT 1 FROM @ b WHERE b.db_version > 5)"}) {
     std::string on_changes = query, on_copy = query;
     for (size_t at; (at = on_changes.find('@')) != std::string::npos;) {
@@ -164,6 +169,67 @@ TEST_F(ReadingChanges, JoinsLimitsAndAggregates) {
     }
     for (size_t at; (at = on_copy.find('@')) != std::string::npos;) on_copy.replace(at, 1, "copy");
     EXPECT_EQ(db_.Get(on_changes), db_.Get(on_copy)) << query;
+  }
+}
+
+// Rows are read by key or by walking the table, as a whole or by column: in all mixtures of these
+// a record has its own cell's value.
+TEST_F(ReadingChanges, ValuesAreThoseOfTheirCells) {
+  constexpr int kColumns = 20;
+  constexpr int kRows = 60;
+  std::string columns;
+  for (int i = 0; i < kColumns; i++) columns += ", c" + std::to_string(i);
+  const std::string keys[] = {"k INTEGER PRIMARY KEY NOT NULL" + columns,
+                              "k TEXT PRIMARY KEY NOT NULL" + columns,
+                              "k TEXT PRIMARY KEY NOT NULL" + columns + ") WITHOUT ROWID; --"};
+  for (const std::string& definition : keys) {
+    Db db;
+    db.Do("CREATE TABLE t(" + definition + ")\n; SELECT crsql_as_crr('t')");
+    const auto row = [](int i) { return std::to_string(i * 37 % kRows + 1); };
+    db.Do("BEGIN");
+    for (int i = 0; i < kRows; i++) {
+      db.Do("INSERT INTO t(k, c0, c1, c19) VALUES(" + row(i) + ", 'a', " + row(i) + ", x'00')");
+    }
+    db.Do("COMMIT");
+    for (int i = 0; i < kRows; i++) {
+      const std::string column = "c" + std::to_string(i % kColumns);
+      db.Do("UPDATE t SET " + column + " = '" + row(i) + "' WHERE k = " + row(i));
+      if (i % 5 == 0) db.Do("UPDATE t SET c3 = k + 1, c4 = -0.5 WHERE k > " + row(i + 1));
+      if (i % 7 == 0) db.Do("UPDATE t SET c5 = 'five' || k WHERE k % 2 = 0; ");
+      if (i % 11 == 0) db.Do("DELETE FROM t WHERE k = " + row(i + 3));
+    }
+    const std::vector<Change> changes = ReadChanges(db);
+    ASSERT_GT(changes.size(), 1000U);
+    for (const Change& c : changes) {
+      if (c.is_sentinel()) continue;
+      EXPECT_EQ(
+          c.value.ToSql(),
+          db.One("SELECT " + c.cid + " FROM t WHERE crsql_pack_columns(k) = ?", {Cell::Blob(c.pk)})
+              .ToSql())
+          << c.cid;
+    }
+    EXPECT_EQ(ReadChanges(db), changes);
+  }
+}
+
+// Each cursor has statements of its own, also those that others have left behind.
+TEST_F(ReadingChanges, CursorsAtTheSameTime) {
+  Fill();
+  const auto text = [](const Change& c) { return c.table + c.pk + c.cid + c.value.ToSql(); };
+  std::string expected;
+  for (const Change& a : ReadChanges(db_)) {
+    for (const Change& b : ReadChanges(db_, "db_version > 2")) expected += text(a) + text(b) + "\n";
+  }
+  for (int i = 0; i < 2; i++) {
+    std::string seen;
+    for (const Row& r : db_.Run("SELECT a.\"table\", a.pk, a.cid, a.val, b.\"table\", b.pk, b.cid, "
+                                "b.val FROM crsql_changes a CROSS JOIN crsql_changes b "
+                                "WHERE b.db_version > 2")
+                            .rows) {
+      seen += r[0].bytes + r[1].bytes + r[2].bytes + r[3].ToSql() + r[4].bytes + r[5].bytes +
+              r[6].bytes + r[7].ToSql() + "\n";
+    }
+    EXPECT_EQ(seen, expected);
   }
 }
 

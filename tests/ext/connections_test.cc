@@ -34,6 +34,32 @@ TEST_F(Files, CloseNeedsNoFinalize) {
   EXPECT_EQ(again.Close(), SQLITE_OK);
 }
 
+// A close that fails because a scan is open leaves everything as it was.
+TEST_F(Files, CloseDuringAScan) {
+  Db db(Path());
+  db.Do(std::string(kFoo) + "INSERT INTO foo VALUES(1, 2, 3), (2, 3, 4); UPDATE foo SET b = 5;");
+  sqlite3_stmt* scan = nullptr;
+  ASSERT_EQ(
+      sqlite3_prepare_v2(db.handle(), "SELECT cid, val FROM crsql_changes", -1, &scan, nullptr),
+      SQLITE_OK);
+  for (int run = 0; run < 2; run++) {
+    ASSERT_EQ(sqlite3_step(scan), SQLITE_ROW);
+    ASSERT_EQ(sqlite3_close(db.handle()), SQLITE_BUSY);
+    std::string seen;
+    do {
+      seen += reinterpret_cast<const char*>(sqlite3_column_text(scan, 0));
+      seen += reinterpret_cast<const char*>(sqlite3_column_text(scan, 1));
+    } while (sqlite3_step(scan) == SQLITE_ROW);
+    EXPECT_EQ(seen, "c3c4b5b5");
+    sqlite3_reset(scan);
+    EXPECT_EQ(ChangesText(db, "cid = 'c'"), "foo 010901 c 3 1 1 me 1 1\nfoo 010902 c 4 1 1 me 1 3");
+  }
+  sqlite3_finalize(scan);
+  db.Do("INSERT INTO foo VALUES(3, 4, 5)");
+  EXPECT_EQ(db.Int("SELECT max(db_version) FROM crsql_changes"), 3);
+  EXPECT_EQ(db.Close(), SQLITE_OK);
+}
+
 TEST_F(Files, SiteAndVersionsSurviveReopening) {
   std::string site, digest, changes;
   {
