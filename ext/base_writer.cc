@@ -47,13 +47,8 @@ Status BaseWriter::Write(MergeRow* row, int column, sqlite3_value* value) {
   row->held_delete = false;
   if (!row->is_held()) {
     if (row->in_base && column < 0) return {};
-    const ScopedMergeWrite scope(c_);
-    Status written = row->in_base ? row->table->UpdateCell(row->key, row->rowid, column, value)
-                                  : row->table->InsertRow(row->key, column, value, &row->rowid);
-    if (written.ok()) {
-      row->in_base = true;
-      return {};
-    }
+    Status written = WriteNow(row, column, value);
+    if (written.ok()) return {};
     if (!MayBeCured(written)) return written;
     row->held_why = written.message();
     row->held_insert = !row->in_base;
@@ -72,6 +67,25 @@ Status BaseWriter::Write(MergeRow* row, int column, sqlite3_value* value) {
         row->table->name(), ": ", row->held_why));
   }
   return TryHeld(row);
+}
+
+Status BaseWriter::WriteNow(MergeRow* row, int column, sqlite3_value* value) {
+  MergeBuffer& buffer = c_->stores().merge;
+  buffer.NoteWrites(sqlite3_total_changes64(c_->db()));
+  bool at_rowid = row->rowid_epoch == buffer.epoch() && AllWritesCounted(*c_, *row->table);
+  const ScopedMergeWrite scope(c_);
+  buffer.ForgetReadValues();
+  if (row->in_base) {
+    TRIBUTARY_RETURN_IF_ERROR(
+        row->table->UpdateCell(row->key, row->rowid, &at_rowid, column, value));
+  } else {
+    TRIBUTARY_RETURN_IF_ERROR(row->table->InsertRow(row->key, column, value, &row->rowid));
+    row->in_base = true;
+    at_rowid = true;
+  }
+  row->rowid_epoch = at_rowid ? buffer.epoch() : -1;
+  buffer.Wrote(sqlite3_total_changes64(c_->db()));
+  return {};
 }
 
 Status BaseWriter::TryHeld(MergeRow* row) {

@@ -33,6 +33,7 @@ void MergeBuffer::Clear() {
   index_.clear();
   seen_.clear();
   last_row_ = -1;
+  ForgetReadValues();
   bytes_ = 0;
   held_bytes_ = 0;
 }
