@@ -9,17 +9,21 @@
 namespace tributary {
 namespace {
 
-// While a merge writes a base table: the sync bit is on, so that nothing is captured, and comes
-// back to what it was however the write ends.
+// While a merge writes one row of a base table: the sync bit is on, so that nothing is captured,
+// and comes back to what it was however the write ends. The buffer learns what else was written.
 class ScopedMergeWrite {
  public:
   explicit ScopedMergeWrite(Connection* c) : c_(c), bit_(c->sync_bit) {
+    MergeBuffer& buffer = c->stores().merge;
+    buffer.NoteWrites(sqlite3_total_changes64(c->db()));
+    buffer.ForgetReadValues();
     c->sync_bit = 1;
     c->merging = true;
   }
   ~ScopedMergeWrite() {
     c_->sync_bit = bit_;
     c_->merging = false;
+    c_->stores().merge.Wrote(sqlite3_total_changes64(c_->db()));
   }
   ScopedMergeWrite(const ScopedMergeWrite&) = delete;
   ScopedMergeWrite& operator=(const ScopedMergeWrite&) = delete;
@@ -70,11 +74,10 @@ Status BaseWriter::Write(MergeRow* row, int column, sqlite3_value* value) {
 }
 
 Status BaseWriter::WriteNow(MergeRow* row, int column, sqlite3_value* value) {
-  MergeBuffer& buffer = c_->stores().merge;
-  buffer.NoteWrites(sqlite3_total_changes64(c_->db()));
-  bool at_rowid = row->rowid_epoch == buffer.epoch() && AllWritesCounted(*c_, *row->table);
+  const bool counted = AllWritesCounted(*c_, *row->table);
   const ScopedMergeWrite scope(c_);
-  buffer.ForgetReadValues();
+  const int64_t epoch = c_->stores().merge.epoch();
+  bool at_rowid = counted && row->rowid_epoch == epoch;
   if (row->in_base) {
     TRIBUTARY_RETURN_IF_ERROR(
         row->table->UpdateCell(row->key, row->rowid, &at_rowid, column, value));
@@ -83,8 +86,7 @@ Status BaseWriter::WriteNow(MergeRow* row, int column, sqlite3_value* value) {
     row->in_base = true;
     at_rowid = true;
   }
-  row->rowid_epoch = at_rowid ? buffer.epoch() : -1;
-  buffer.Wrote(sqlite3_total_changes64(c_->db()));
+  row->rowid_epoch = at_rowid ? epoch : -1;
   return {};
 }
 

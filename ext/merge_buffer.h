@@ -97,9 +97,11 @@ class MergeBuffer {
     merged_ = 0;
   }
   void Merged() { merged_++; }
-  // One row of a base table was written, and nothing else if `total` has moved by one only.
+  // Since NoteWrites one row of a base table was to be written, and nothing else if `total` has
+  // moved by no more than one.
   void Wrote(int64_t total) {
-    if (total == total_changes_ + 1) total_changes_ = total;
+    if (total > total_changes_ + 1) epoch_++;
+    total_changes_ = total;
   }
   int64_t epoch() const { return epoch_; }
 
@@ -133,7 +135,7 @@ class MergeBuffer {
   size_t bytes_ = 0;
   size_t held_bytes_ = 0;
   int64_t total_changes_ = -1;
-  int64_t merged_ = 0;
+  int64_t merged_ = 0;  // inserts into crsql_changes since
   int64_t epoch_ = 0;
   int64_t read_row_ = -1;
   int64_t read_epoch_ = 0;

@@ -343,7 +343,6 @@ Status Table::InsertRow(std::string_view key, int column, sqlite3_value* value, 
 }
 
 Status Table::PrepareUpdate(Statement* s, int column, const std::string& where) {
-  if (s->prepared()) return {};
   return s->Prepare(db_, absl::StrCat("UPDATE", Conflict(), "main.", QuoteName(name_), " SET ",
                                       QuoteName(columns_[column].name), " = ?1", where));
 }
