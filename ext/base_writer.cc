@@ -9,17 +9,21 @@
 namespace tributary {
 namespace {
 
-// While a merge writes a base table: the sync bit is on, so that nothing is captured, and comes
-// back to what it was however the write ends.
+// While a merge writes one row of a base table: the sync bit is on, so that nothing is captured,
+// and comes back to what it was however the write ends. The buffer learns what else was written.
 class ScopedMergeWrite {
  public:
   explicit ScopedMergeWrite(Connection* c) : c_(c), bit_(c->sync_bit) {
+    MergeBuffer& buffer = c->stores().merge;
+    buffer.NoteWrites(sqlite3_total_changes64(c->db()));
+    buffer.ForgetReadValues();
     c->sync_bit = 1;
     c->merging = true;
   }
   ~ScopedMergeWrite() {
     c_->sync_bit = bit_;
     c_->merging = false;
+    c_->stores().merge.Wrote(sqlite3_total_changes64(c_->db()));
   }
   ScopedMergeWrite(const ScopedMergeWrite&) = delete;
   ScopedMergeWrite& operator=(const ScopedMergeWrite&) = delete;
@@ -47,13 +51,8 @@ Status BaseWriter::Write(MergeRow* row, int column, sqlite3_value* value) {
   row->held_delete = false;
   if (!row->is_held()) {
     if (row->in_base && column < 0) return {};
-    const ScopedMergeWrite scope(c_);
-    Status written = row->in_base ? row->table->UpdateCell(row->key, row->rowid, column, value)
-                                  : row->table->InsertRow(row->key, column, value, &row->rowid);
-    if (written.ok()) {
-      row->in_base = true;
-      return {};
-    }
+    Status written = WriteNow(row, column, value);
+    if (written.ok()) return {};
     if (!MayBeCured(written)) return written;
     row->held_why = written.message();
     row->held_insert = !row->in_base;
@@ -72,6 +71,23 @@ Status BaseWriter::Write(MergeRow* row, int column, sqlite3_value* value) {
         row->table->name(), ": ", row->held_why));
   }
   return TryHeld(row);
+}
+
+Status BaseWriter::WriteNow(MergeRow* row, int column, sqlite3_value* value) {
+  const bool counted = AllWritesCounted(*c_, *row->table);
+  const ScopedMergeWrite scope(c_);
+  const int64_t epoch = c_->stores().merge.epoch();
+  bool at_rowid = counted && row->rowid_epoch == epoch;
+  if (row->in_base) {
+    TRIBUTARY_RETURN_IF_ERROR(
+        row->table->UpdateCell(row->key, row->rowid, &at_rowid, column, value));
+  } else {
+    TRIBUTARY_RETURN_IF_ERROR(row->table->InsertRow(row->key, column, value, &row->rowid));
+    row->in_base = true;
+    at_rowid = true;
+  }
+  row->rowid_epoch = at_rowid ? epoch : -1;
+  return {};
 }
 
 Status BaseWriter::TryHeld(MergeRow* row) {

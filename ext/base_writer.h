@@ -17,6 +17,14 @@
 
 namespace tributary {
 
+// Whether sqlite3_total_changes64 tells of any write to the table that its rows' rowids and values
+// may have been changed by. A statement that runs now is not counted yet; what it has written is
+// captured and flushed before a merge, unless the sync bit is on, or a trigger that ran before ours
+// has brought us here.
+inline bool AllWritesCounted(const Connection& c, const Table& table) {
+  return c.sync_bit == 0 && !table.has_user_triggers();
+}
+
 class BaseWriter {
  public:
   explicit BaseWriter(Connection* connection) : c_(connection) {}
@@ -29,6 +37,7 @@ class BaseWriter {
   Status Settle(bool final);
 
  private:
+  Status WriteNow(MergeRow* row, int column, sqlite3_value* value);
   Status TryHeld(MergeRow* row);
   Status WriteHeld(MergeRow* row);
   Status SettleWrites();

@@ -297,10 +297,10 @@ int Rowid(sqlite3_vtab_cursor* cursor, sqlite3_int64* rowid) {
   return SQLITE_OK;
 }
 
-Status ReadChange(sqlite3_value** row, IncomingChange* change) {
-  change->table = TextOf(row[kTable]);
+Status ReadChange(Connection* c, sqlite3_value** row, IncomingChange* change) {
+  TRIBUTARY_RETURN_IF_ERROR(c->TextView(row[kTable], &change->table));
   change->pk = BlobOf(row[kPk]);
-  change->cid = TextOf(row[kCid]);
+  TRIBUTARY_RETURN_IF_ERROR(c->TextView(row[kCid], &change->cid));
   change->value = row[kVal];
   change->col_version = ColVersion(sqlite3_value_int64(row[kColVersion]));
   change->db_version = DbVersion(sqlite3_value_int64(row[kDbVersion]));
@@ -338,10 +338,11 @@ int Update(sqlite3_vtab* t, int argc, sqlite3_value** argv, sqlite3_int64* rowid
     }
     Connection* c = ConnectionOf(t);
     IncomingChange change;
-    TRIBUTARY_RETURN_IF_ERROR(ReadChange(argv + 2, &change));
+    TRIBUTARY_RETURN_IF_ERROR(ReadChange(c, argv + 2, &change));
     TRIBUTARY_RETURN_IF_ERROR(c->Join());
     if (!c->capture.list.empty()) TRIBUTARY_RETURN_IF_ERROR(c->Flush());
     TRIBUTARY_RETURN_IF_ERROR(MergeChange(c, change));
+    c->stores().merge.Merged();
     *rowid = RowidOf(0, change.pk);
     return {};
   });

@@ -83,6 +83,7 @@ Status Connection::ForgetSchema() {
   std::vector<int64_t> ids;
   ids.reserve(held.size());
   for (const MergeRow& row : held) ids.push_back(row.table->id());
+  utf8_ = -1;
   stores_->catalog.Invalidate();
   for (size_t i = 0; i < held.size(); i++) {
     TRIBUTARY_RETURN_IF_ERROR(stores_->catalog.Get(ids[i], &held[i].table));
@@ -119,6 +120,20 @@ Status Connection::MergeEqualValues(bool* on) {
     merge_equal_values_ = row && s.Int(0) == 1 ? 1 : 0;
   }
   *on = merge_equal_values_ == 1;
+  return {};
+}
+
+Status Connection::TextView(sqlite3_value* v, std::string_view* text) {
+  if (utf8_ < 0) {
+    Statement s;
+    TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db_, "PRAGMA encoding"));
+    bool row;
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+    utf8_ = row && s.Text(0) == "UTF-8" ? 1 : 0;
+  }
+  // The blob of a text is its bytes in the file's encoding.
+  const bool plain = utf8_ == 1 && sqlite3_value_type(v) == SQLITE_TEXT;
+  *text = plain ? BlobOf(v) : TextOf(v);
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "ext/capture.h"
 #include "ext/catalog.h"
@@ -59,6 +60,9 @@ class Connection {
   // A merge is writing a base table: triggers may run, but nothing of ours may change under it.
   bool merging = false;
   Status MergeEqualValues(bool* on);
+  // A view of text, converted if it is none, without the copy that sqlite3_value_text makes of text
+  // that was bound without its final zero.
+  Status TextView(sqlite3_value* v, std::string_view* text);
   void ForgetSettings() { merge_equal_values_ = -1; }
 
   // Takes part in the running transaction, so that the callbacks below come. Cheap if it does.
@@ -99,6 +103,7 @@ class Connection {
   // written since, and what is known of the file holds.
   std::optional<uint32_t> committed_data_version_;
   int8_t merge_equal_values_ = -1;
+  int8_t utf8_ = -1;  // whether that is the file's encoding; asked once per schema
 
   Status NoticeSchemaChange();
   std::optional<uint32_t> DataVersion() const;

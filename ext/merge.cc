@@ -23,6 +23,8 @@ class StoredValue {
 
   Status Convert(sqlite3* db, Affinity affinity, sqlite3_value* value) {
     value_ = value;
+    // A common case that needs no look at the bytes.
+    if (affinity == Affinity::kText && sqlite3_value_type(value) == SQLITE_TEXT) return {};
     if (StoredUnchanged(affinity, ValueOf(value))) return {};
     const char* sql = "SELECT CAST(?1 AS NUMERIC)";
     if (affinity == Affinity::kText) sql = "SELECT CAST(?1 AS TEXT)";
@@ -99,7 +101,8 @@ class Merger {
       if (again) TRIBUTARY_RETURN_IF_ERROR(c_->Refresh());
       TRIBUTARY_RETURN_IF_ERROR(stores_.catalog.Find(change_.table, &table_));
       if (table_ == nullptr) continue;
-      if (!is_sentinel_) column_ = table_->FindColumn(change_.cid);
+      if (!is_sentinel_) column_ = table_->FindColumn(change_.cid, stores_.merge.next_column);
+      stores_.merge.next_column = column_ + 1;
       if (is_sentinel_ || column_ >= 0) return {};
     }
     if (table_ != nullptr) return UnknownColumn();
@@ -164,9 +167,12 @@ class Merger {
       row.reload = false;
       return {};
     }
+    if (stores_.merge.full()) TRIBUTARY_RETURN_IF_ERROR(FlushMerge(c_, false));
     MergeRow row{.table = table_, .key = key_};
     TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Get(table_, key_, &row.clock, &row.stored));
     TRIBUTARY_RETURN_IF_ERROR(table_->RowExists(key_, &row.in_base, &row.rowid));
+    stores_.merge.NoteWrites(sqlite3_total_changes64(c_->db()));
+    row.rowid_epoch = stores_.merge.epoch();
     if (!row.stored && row.in_base) row.clock = RowClock::Implied();
     row.never_seen = !row.stored && !row.in_base;
     row.named = EntriesNamed(row.clock, table_->layouts());
@@ -231,22 +237,43 @@ class Merger {
     return {};
   }
 
+  // The cell's value here; null where the row is gone. Ties come for one cell of a row after the
+  // other, so that the row is read once for all that follow.
+  Status LocalValue(MergeRow* row, sqlite3_value** value) {
+    if (const auto held = row->held_cells.find(column_); held != row->held_cells.end()) {
+      *value = held->second.get();
+      return {};
+    }
+    MergeBuffer& buffer = stores_.merge;
+    buffer.NoteWrites(sqlite3_total_changes64(c_->db()));
+    const bool trusted = AllWritesCounted(*c_, *table_);
+    std::vector<OwnedValue>* values = trusted ? buffer.ReadValues(row_) : nullptr;
+    if (values != nullptr && (*values)[column_] != nullptr) {
+      *value = (*values)[column_].get();
+      return {};
+    }
+    *value = nullptr;
+    Statement* select;
+    bool found;
+    TRIBUTARY_RETURN_IF_ERROR(table_->SelectRow(row->key, &select, &found));
+    if (!found) return {};
+    const ScopedReset reset(select);
+    const int end = trusted ? static_cast<int>(table_->columns().size()) : column_ + 1;
+    values = buffer.NewReadValues(row_, table_->columns().size());
+    for (int i = column_; i < end; i++) {
+      (*values)[i].reset(sqlite3_value_dup(sqlite3_column_value(select->get(), i)));
+    }
+    *value = (*values)[column_].get();
+    return *value != nullptr ? Status() : Status(SQLITE_NOMEM, "out of memory");
+  }
+
   Status BreakTie(MergeRow* row, TieBreak* tie) {
     if (!is_sentinel_) {
-      Statement* select;
-      bool in_base = false;
-      const bool held = row->held_cells.contains(column_);
-      if (!held) TRIBUTARY_RETURN_IF_ERROR(table_->SelectRow(row->key, &select, &in_base));
-      if (in_base) {
-        tie->value = CompareValues(ValueOf(value_.get()),
-                                   ValueOf(sqlite3_column_value(select->get(), column_)));
-        select->Reset();
-      } else if (held) {
-        tie->value = CompareValues(ValueOf(value_.get()), ValueOf(row->held_cells[column_].get()));
-      } else {
-        // The row vanished behind our back: what arrives restores it.
-        tie->value = std::strong_ordering::greater;
-      }
+      sqlite3_value* local;
+      TRIBUTARY_RETURN_IF_ERROR(LocalValue(row, &local));
+      // Where the row vanished behind our back, what arrives restores it.
+      tie->value = local != nullptr ? CompareValues(ValueOf(value_.get()), ValueOf(local))
+                                    : std::strong_ordering::greater;
       if (tie->value != std::strong_ordering::equal) return {};
     }
     bool found;
@@ -359,7 +386,7 @@ Status MergeChange(Connection* c, const IncomingChange& change) {
   }
   Merger merger(c, change);
   TRIBUTARY_RETURN_IF_ERROR(merger.Run());
-  return c->stores().merge.full() ? FlushMerge(c, false) : Status();
+  return c->stores().merge.overfull() ? FlushMerge(c, false) : Status();
 }
 
 Status FlushMerge(Connection* c, bool final) {

@@ -33,6 +33,8 @@ void MergeBuffer::Clear() {
   index_.clear();
   seen_.clear();
   last_row_ = -1;
+  ForgetReadValues();
+  merged_ = 0;  // what is rolled back is not counted
   bytes_ = 0;
   held_bytes_ = 0;
 }

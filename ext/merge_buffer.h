@@ -16,15 +16,21 @@
 
 namespace tributary {
 
+struct FreeValue {
+  void operator()(sqlite3_value* v) const { sqlite3_value_free(v); }
+};
+using OwnedValue = std::unique_ptr<sqlite3_value, FreeValue>;
+
 struct MergeRow {
   Table* table = nullptr;
   std::string key;
   RowClock clock;
-  bool stored = false;      // the file has a clock record of it
-  bool never_seen = false;  // when first looked up: no record and no row
-  bool in_base = false;     // the row exists in the base table
-  int64_t rowid = 0;        // and has, or had, this rowid there
-  int64_t named = 0;        // by how many log entries its clock was made, before any merge
+  bool stored = false;       // the file has a clock record of it
+  bool never_seen = false;   // when first looked up: no record and no row
+  bool in_base = false;      // the row exists in the base table
+  int64_t rowid = 0;         // and has, or had, this rowid there
+  int64_t rowid_epoch = -1;  // surely so while this is the buffer's epoch()
+  int64_t named = 0;         // by how many log entries its clock was made, before any merge
   bool dirty = false;
   bool reload = false;  // the clock must be read again before it is used
 
@@ -55,7 +61,10 @@ class MergeBuffer {
   static constexpr size_t kFlushBytes = 1 << 20;
 
   bool empty() const { return rows_.empty() && seen_.empty(); }
+  // To be flushed before another row is added: one whose cells are all there may need no record.
   bool full() const { return bytes_ >= kFlushBytes; }
+  // To be flushed now.
+  bool overfull() const { return bytes_ >= 2 * kFlushBytes; }
   // Index of the row in rows(), or -1.
   int64_t Find(const Table& table, std::string_view key) const;
   // The same for the packed key that the last Remember was given: records of one row come in a run.
@@ -79,6 +88,38 @@ class MergeBuffer {
   void Held(size_t bytes) { held_bytes_ += bytes; }
   size_t held_bytes() const { return held_bytes_; }
 
+  // Given sqlite3_total_changes64: a new epoch begins with any write but those reported as Wrote,
+  // and the host's inserts into crsql_changes themselves, which count when their statement ends.
+  void NoteWrites(int64_t total) {
+    if (total == total_changes_) return;
+    if (total != total_changes_ + merged_) epoch_++;
+    total_changes_ = total;
+    merged_ = 0;
+  }
+  void Merged() { merged_++; }
+  // Since NoteWrites one row of a base table was to be written, and nothing else if `total` has
+  // moved by no more than one.
+  void Wrote(int64_t total) {
+    if (total > total_changes_ + 1) epoch_++;
+    total_changes_ = total;
+  }
+  int64_t epoch() const { return epoch_; }
+
+  // Values of the row that was last read from its base table, by column; some may be null pointers.
+  // Null where it is another row, or the table may have been written since.
+  std::vector<OwnedValue>* ReadValues(uint32_t row) {
+    return read_row_ == row && read_epoch_ == epoch_ ? read_values_.get() : nullptr;
+  }
+  std::vector<OwnedValue>* NewReadValues(uint32_t row, size_t columns) {
+    read_row_ = row;
+    read_epoch_ = epoch_;
+    read_values_ = std::make_shared<std::vector<OwnedValue>>(columns);
+    return read_values_.get();
+  }
+  void ForgetReadValues() { read_row_ = -1; }
+
+  int next_column = 0;  // where the next record's column is looked for first
+
   std::vector<MergeRow>& rows() { return rows_; }
   std::vector<WonRecord>& won() { return won_; }
   const absl::flat_hash_map<SiteOrdinal, DbVersion>& seen() const { return seen_; }
@@ -93,6 +134,12 @@ class MergeBuffer {
   std::string last_pk_;
   size_t bytes_ = 0;
   size_t held_bytes_ = 0;
+  int64_t total_changes_ = -1;
+  int64_t merged_ = 0;  // inserts into crsql_changes since
+  int64_t epoch_ = 0;
+  int64_t read_row_ = -1;
+  int64_t read_epoch_ = 0;
+  std::shared_ptr<std::vector<OwnedValue>> read_values_;  // shared with copies of the buffer
 };
 
 }  // namespace tributary

@@ -1,6 +1,6 @@
 #include "ext/sites.h"
 
-#include <algorithm>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 
@@ -8,7 +8,7 @@ namespace tributary {
 
 bool ParseSiteId(std::string_view blob, SiteId* id) {
   if (blob.size() != id->bytes.size()) return false;
-  std::copy(blob.begin(), blob.end(), id->bytes.begin());
+  std::memcpy(id->bytes.data(), blob.data(), id->bytes.size());
   return true;
 }
 
@@ -22,10 +22,16 @@ Status Sites::Own(SiteId* id) {
 }
 
 Status Sites::Find(const SiteId& id, SiteOrdinal* ordinal, bool* found) {
+  if (last_found_ && last_found_->first == id) {
+    *found = true;
+    *ordinal = last_found_->second;
+    return {};
+  }
   const auto known = ordinals_.find(BytesOf(id));
   *found = known != ordinals_.end();
   if (*found) {
     *ordinal = known->second;
+    last_found_ = {id, *ordinal};
     return {};
   }
   TRIBUTARY_RETURN_IF_ERROR(
@@ -97,6 +103,7 @@ Status Sites::RaiseSeen(SiteOrdinal ordinal, DbVersion version) {
 
 void Sites::Forget() {
   ordinals_.clear();
+  last_found_.reset();
   ids_.clear();
 }
 

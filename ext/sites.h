@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -35,6 +36,7 @@ class Sites {
  private:
   sqlite3* db_;
   absl::flat_hash_map<std::string, SiteOrdinal> ordinals_;
+  std::optional<std::pair<SiteId, SiteOrdinal>> last_found_;
   absl::flat_hash_map<SiteOrdinal, SiteId> ids_;
   std::optional<SiteId> own_;
   Statement find_;

@@ -40,9 +40,11 @@ int Table::SearchColumn(ColumnId id) const {
   return -1;
 }
 
-int Table::FindColumn(std::string_view name) const {
-  for (size_t i = 0; i < columns_.size(); i++) {
-    if (columns_[i].name == name) return static_cast<int>(i);
+int Table::FindColumn(std::string_view name, int first) const {
+  const int size = static_cast<int>(columns_.size());
+  for (int n = 0, i = first; n < size; n++, i++) {
+    if (i >= size) i = 0;
+    if (columns_[i].name == name) return i;
   }
   return -1;
 }
@@ -157,6 +159,7 @@ Status Table::LoadCatalog() {
   insert_.resize(columns_.size() + 1);
   update_.resize(columns_.size());
   update_at_.resize(columns_.size());
+  update_known_.resize(columns_.size());
   return {};
 }
 
@@ -358,28 +361,43 @@ Status Table::InsertRow(std::string_view key, int column, sqlite3_value* value, 
   return {};
 }
 
-Status Table::UpdateCell(std::string_view key, int64_t rowid, int column, sqlite3_value* value) {
-  const auto update = [&] {
-    return absl::StrCat("UPDATE", Conflict(), "main.", QuoteName(name_), " SET ",
-                        QuoteName(columns_[column].name), " = ?1", WhereKey(2));
-  };
-  if (!rowid_name_.empty()) {
-    Statement& s = update_at_[column];
-    if (!s.prepared()) {
+Status Table::PrepareUpdate(Statement* s, int column, const std::string& where) {
+  return s->Prepare(db_, absl::StrCat("UPDATE", Conflict(), "main.", QuoteName(name_), " SET ",
+                                      QuoteName(columns_[column].name), " = ?1", where));
+}
+
+Status Table::UpdateCell(std::string_view key, int64_t rowid, bool* at_rowid, int column,
+                         sqlite3_value* value) {
+  const int behind_key = static_cast<int>(key_.size()) + 2;
+  Statement* s = &update_[column];
+  if (rowid_name_.empty()) {
+    *at_rowid = false;
+  } else if (*at_rowid) {
+    s = &update_known_[column];
+    if (!s->prepared()) {
       TRIBUTARY_RETURN_IF_ERROR(
-          s.Prepare(db_, absl::StrCat(update(), " AND ", rowid_name_, " = ?", key_.size() + 2)));
+          PrepareUpdate(s, column, absl::StrCat(" WHERE ", rowid_name_, " = ?2")));
     }
-    TRIBUTARY_RETURN_IF_ERROR(BindKey(&s, key, &decoder_, 2));
-    s.Bind(static_cast<int>(key_.size()) + 2, rowid);
-    sqlite3_bind_value(s.get(), 1, value);
-    TRIBUTARY_RETURN_IF_ERROR(s.Run());
-    if (sqlite3_changes64(db_) > 0) return {};
+    s->Bind(2, rowid);
+    sqlite3_bind_value(s->get(), 1, value);
+    return s->Run();
+  } else {
+    Statement& at = update_at_[column];
+    if (!at.prepared()) {
+      TRIBUTARY_RETURN_IF_ERROR(PrepareUpdate(
+          &at, column, absl::StrCat(WhereKey(2), " AND ", rowid_name_, " = ?", behind_key)));
+    }
+    TRIBUTARY_RETURN_IF_ERROR(BindKey(&at, key, &decoder_, 2));
+    at.Bind(behind_key, rowid);
+    sqlite3_bind_value(at.get(), 1, value);
+    TRIBUTARY_RETURN_IF_ERROR(at.Run());
+    *at_rowid = sqlite3_changes64(db_) > 0;
+    if (*at_rowid) return {};
   }
-  Statement& s = update_[column];
-  if (!s.prepared()) TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db_, update()));
-  TRIBUTARY_RETURN_IF_ERROR(BindKey(&s, key, &decoder_, 2));
-  sqlite3_bind_value(s.get(), 1, value);
-  return s.Run();
+  if (!s->prepared()) TRIBUTARY_RETURN_IF_ERROR(PrepareUpdate(s, column, WhereKey(2)));
+  TRIBUTARY_RETURN_IF_ERROR(BindKey(s, key, &decoder_, 2));
+  sqlite3_bind_value(s->get(), 1, value);
+  return s->Run();
 }
 
 }  // namespace tributary

@@ -58,7 +58,8 @@ class Table {
     // As long as no column was dropped.
     return id < columns_.size() && columns_[id].id == id ? static_cast<int>(id) : SearchColumn(id);
   }
-  int FindColumn(std::string_view name) const;
+  // The search begins at `first`: records of a row come in the order of its columns.
+  int FindColumn(std::string_view name, int first = 0) const;
 
   // Reads key and columns from the schema and the catalog's tables. `triggers_can_replace`: some
   // trigger of the database that is not ours can replace rows.
@@ -100,8 +101,10 @@ class Table {
   // Inserts a row with one cell (`column` is an index into columns(), or -1 for none) and neutral
   // values or defaults elsewhere.
   Status InsertRow(std::string_view key, int column, sqlite3_value* value, int64_t* rowid);
-  // `rowid` is where the row was last seen; it need not be there any more.
-  Status UpdateCell(std::string_view key, int64_t rowid, int column, sqlite3_value* value);
+  // `rowid` is where the row was last seen. It need not be there any more, unless *at_rowid says so
+  // (then the key is not compared); set to whether it was.
+  Status UpdateCell(std::string_view key, int64_t rowid, bool* at_rowid, int column,
+                    sqlite3_value* value);
 
   // Whether an update's cells are more than an SQL function takes arguments in older SQLites (127).
   bool UpdatesInParts() const { return 1 + 2 * (key_.size() + columns_.size()) > 100; }
@@ -110,6 +113,8 @@ class Table {
   // Whether a conflict clause of the table itself, or a trigger, can replace rows.
   bool can_replace() const { return can_replace_; }
   bool has_replace_trigger() const { return has_replace_trigger_; }
+  // Whether others than ours run on this table; any TEMP trigger counts.
+  bool has_user_triggers() const { return has_user_triggers_; }
   // A name for the rowid that no column hides; empty where there is none.
   const std::string& rowid_name() const { return rowid_name_; }
 
@@ -137,6 +142,7 @@ class Table {
   std::string ColumnList() const;
   Status PrepareSelect(Statement* s, const std::string& columns) const;
   Status CheckKeyValue(const KeyColumn& column, const Value& v) const;
+  Status PrepareUpdate(Statement* s, int column, const std::string& where);
 
   sqlite3* db_;
   int64_t id_;
@@ -155,9 +161,10 @@ class Table {
   Statement select_;
   Statement exists_;
   Statement delete_;
-  std::vector<Statement> insert_;     // by column index + 1
-  std::vector<Statement> update_;     // by column index
-  std::vector<Statement> update_at_;  // the same, by rowid and key
+  std::vector<Statement> insert_;        // by column index + 1
+  std::vector<Statement> update_;        // by column index
+  std::vector<Statement> update_at_;     // the same, by rowid and key
+  std::vector<Statement> update_known_;  // the same, by rowid
 };
 
 }  // namespace tributary
