@@ -1,5 +1,6 @@
 #include "ext/connection.h"
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "ext/flush.h"
 #include "ext/merge.h"
@@ -11,12 +12,8 @@ namespace tributary {
 Status Connection::Ready() {
   if (stores_ != nullptr && storage_ready_) return {};
   if (!storage_ready_) {
-    TRIBUTARY_RETURN_IF_ERROR(EnsureStorage(db_, &storage_ready_));
-    if (!storage_ready_) {
-      return {SQLITE_READONLY,
-              "Tributary's tables do not exist in this database and cannot be made now, because it "
-              "is read-only or locked"};
-    }
+    TRIBUTARY_RETURN_IF_ERROR(EnsureStorage(db_));
+    storage_ready_ = true;
   }
   // Connects crsql_lifetime, which is how we hear of sqlite3_close.
   TRIBUTARY_RETURN_IF_ERROR(Execute(db_, "SELECT 1 FROM crsql_lifetime"));
@@ -113,19 +110,20 @@ Status Connection::Flush(bool final) {
 
 Status Connection::OnSync() {
   syncing_ = true;
-  Status flushed = Flush(true);
-  if (flushed.ok() && stores_ != nullptr) {
-    for (const int64_t id : stores_->catalog.TakeReplaced()) {
-      Table* table;
-      // Without the trigger the log is asked: slower, as right. So a failure is no reason to fail.
-      if (stores_->catalog.Get(id, &table).ok() && table != nullptr &&
-          !table->has_replace_trigger()) {
-        (void)CreateReplaceTrigger(this, *table);
-      }
+  const absl::Cleanup done = [this] { syncing_ = false; };
+  TRIBUTARY_RETURN_IF_ERROR(Flush(true));
+  if (stores_ == nullptr) return {};
+  for (const int64_t id : stores_->catalog.TakeReplaced()) {
+    Table* table = nullptr;
+    Status made = stores_->catalog.Get(id, &table);
+    if (made.ok() && table != nullptr && !table->has_replace_trigger()) {
+      made = CreateReplaceTrigger(this, *table);
     }
+    // Without the trigger the log is asked: slower, as right. So a failure is no reason to fail,
+    // but for those that made SQLite roll back the whole transaction.
+    if (!made.ok() && sqlite3_txn_state(db_, "main") != SQLITE_TXN_WRITE) return made;
   }
-  syncing_ = false;
-  return flushed;
+  return {};
 }
 
 void Connection::OnEnd() {
@@ -182,10 +180,13 @@ ScopedHostCounters::~ScopedHostCounters() {
   sqlite3_set_last_insert_rowid(db, rowid_);
   if (c_->syncing() || sqlite3_changes64(db) == changes_ || !c_->has_stores()) return;
   // There is no call to set changes(); a statement of ours that "changes" as many rows does.
-  Statement& s = c_->stores().restore_changes;
-  if (!s.PrepareOnce(db, "DELETE FROM crsql_transaction WHERE n = ?1").ok()) return;
-  s.Bind(1, changes_);
-  (void)s.Run();
+  try {
+    Statement& s = c_->stores().restore_changes;
+    if (!s.PrepareOnce(db, "DELETE FROM crsql_transaction WHERE n = ?1").ok()) return;
+    s.Bind(1, changes_);
+    (void)s.Run();
+  } catch (const std::bad_alloc&) {  // better a wrong count than the end of the process
+  }
   sqlite3_set_last_insert_rowid(db, rowid_);
 }
 

@@ -76,6 +76,27 @@ Status Execute(sqlite3* db, const std::string& sql) {
   return {};
 }
 
+ScopedSavepoint::~ScopedSavepoint() {
+  if (!open_) return;
+  sqlite3_exec(db_, "ROLLBACK TO crsql_internal", nullptr, nullptr, nullptr);
+  const int rc = sqlite3_exec(db_, "RELEASE crsql_internal", nullptr, nullptr, nullptr);
+  // Where it is a transaction of its own, RELEASE commits, and may have to wait for a lock.
+  if (rc != SQLITE_OK && outermost_) sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+Status ScopedSavepoint::Begin() {
+  outermost_ = sqlite3_get_autocommit(db_) != 0;
+  TRIBUTARY_RETURN_IF_ERROR(Execute(db_, "SAVEPOINT crsql_internal"));
+  open_ = true;
+  return {};
+}
+
+Status ScopedSavepoint::Release() {
+  TRIBUTARY_RETURN_IF_ERROR(Execute(db_, "RELEASE crsql_internal"));
+  open_ = false;
+  return {};
+}
+
 std::string_view TextOf(sqlite3_value* v) {
   const auto* p = reinterpret_cast<const char*>(sqlite3_value_text(v));
   return {p != nullptr ? p : "", static_cast<size_t>(sqlite3_value_bytes(v))};

@@ -80,6 +80,24 @@ class ScopedReset {
 // Runs statements that return nothing of interest.
 Status Execute(sqlite3* db, const std::string& sql);
 
+// A savepoint that is rolled back unless it is released: what fails leaves nothing behind, and the
+// caller's transaction goes on.
+class ScopedSavepoint {
+ public:
+  explicit ScopedSavepoint(sqlite3* db) : db_(db) {}
+  // Works without memory of ours, as it may be the lack of it that led here.
+  ~ScopedSavepoint();
+  ScopedSavepoint(const ScopedSavepoint&) = delete;
+  ScopedSavepoint& operator=(const ScopedSavepoint&) = delete;
+  Status Begin();
+  Status Release();
+
+ private:
+  sqlite3* db_;
+  bool open_ = false;
+  bool outermost_ = false;
+};
+
 // The bytes of an SQLite value, converted to text or blob; a view into it, empty for NULL.
 std::string_view TextOf(sqlite3_value* v);
 std::string_view BlobOf(sqlite3_value* v);
