@@ -44,7 +44,9 @@ Status Connection::Refresh() {
   stores_->log.HoldHead(joined_);  // to be read anew: this connection may have changed the schema
   TRIBUTARY_RETURN_IF_ERROR(stores_->log.ReadHead(&head));
   if (stores_->log.schema_changes() != schema_changes_ && !merging) {
-    TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this, false));
+    if (!stores_->merge.empty()) {
+      TRIBUTARY_RETURN_IF_ERROR(TryFlush(kAnyLevel, [&] { return FlushMerge(this, false); }));
+    }
     schema_changes_ = stores_->log.schema_changes();
     TRIBUTARY_RETURN_IF_ERROR(ForgetSchema());
   }
@@ -62,13 +64,19 @@ Status Connection::ForgetSchema() {
   ids.reserve(held.size());
   for (const MergeRow& row : held) ids.push_back(row.table->id());
   stores_->catalog.Invalidate();
+  bool whole = held.empty();
+  const absl::Cleanup done = [&] {
+    if (whole) return;
+    stores_->merge.Clear();  // rows of tables that are no more
+    Break(kAnyLevel);
+  };
   for (size_t i = 0; i < held.size(); i++) {
     TRIBUTARY_RETURN_IF_ERROR(stores_->catalog.Get(ids[i], &held[i].table));
     if (held[i].table == nullptr) {
-      stores_->merge.Clear();
       return Status::Error("a table was dropped while merged rows of it waited for others");
     }
   }
+  whole = true;
   return {};
 }
 
@@ -100,12 +108,33 @@ Status Connection::MergeEqualValues(bool* on) {
   return {};
 }
 
+template <typename F>
+Status Connection::TryFlush(int level, F flush) {
+  if (broken_level_ != kWhole) {
+    return {SQLITE_ABORT,
+            "an error has left this transaction incomplete: it can only be rolled back"};
+  }
+  const ScopedHostCounters counters(this);
+  if (flushing_) return flush();
+  flushing_ = true;
+  bool whole = false;
+  const absl::Cleanup done = [&] {
+    flushing_ = false;
+    if (!whole) Break(level);
+  };
+  Status flushed = flush();
+  // What a constraint refuses is refused before anything but base tables is written.
+  whole = flushed.ok() || (flushed.code() & 0xff) == SQLITE_CONSTRAINT;
+  return flushed;
+}
+
 Status Connection::Flush(bool final) {
   if (stores_ == nullptr || merging) return {};
-  if (stores_->merge.empty() && capture.list.empty()) return {};
-  const ScopedHostCounters counters(this);
-  TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this, final));
-  return FlushCapture(this);
+  if (stores_->merge.empty() && capture.list.empty() && broken_level_ == kWhole) return {};
+  return TryFlush(kAnyLevel, [&]() -> Status {
+    TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this, final));
+    return FlushCapture(this);
+  });
 }
 
 Status Connection::OnSync() {
@@ -127,6 +156,7 @@ Status Connection::OnSync() {
 }
 
 void Connection::OnEnd() {
+  broken_level_ = kWhole;
   held_at_.clear();
   joined_ = false;
   ts = 0;
@@ -142,13 +172,18 @@ void Connection::OnEnd() {
 }
 
 Status Connection::OnSavepoint(int level) {
-  if (!merging && stores_ != nullptr && !stores_->merge.empty()) {
-    const ScopedHostCounters counters(this);
+  // First, as a failure below is followed by OnRollbackTo for this level. Which takes away what it
+  // finds no mark for, should that itself fail.
+  const int broken_level = broken_level_;
+  Break(level);
+  capture.Savepoint(level);
+  broken_level_ = broken_level;
+  if (merging || stores_ == nullptr || stores_->merge.empty()) return {};
+  return TryFlush(level, [&]() -> Status {
     TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this, false));
     if (!stores_->merge.empty()) held_at_.emplace_back(level, stores_->merge);
-  }
-  capture.Savepoint(level);
-  return {};
+    return {};
+  });
 }
 
 void Connection::OnRelease(int level) {
@@ -161,15 +196,21 @@ void Connection::OnRollbackTo(int level) {
   capture.RollbackTo(level);
   // A statement that a merge ran has failed: the merge itself has not changed anything yet.
   if (merging || stores_ == nullptr) return;
+  if (level < broken_level_ && !flushing_) broken_level_ = kWhole;
   stores_->merge.Clear();
-  while (!held_at_.empty() && held_at_.back().first > level) held_at_.pop_back();
-  if (!held_at_.empty() && held_at_.back().first == level) {
-    stores_->merge = held_at_.back().second;
-  }
   stores_->log.ForgetPosition();
   stores_->lookup.Forget();
   stores_->sites.Forget();
-  (void)ForgetSchema();
+  while (!held_at_.empty() && held_at_.back().first > level) held_at_.pop_back();
+  try {
+    if (!held_at_.empty() && held_at_.back().first == level) {
+      stores_->merge = held_at_.back().second;
+    }
+    if (!ForgetSchema().ok()) Break(level);
+  } catch (const std::bad_alloc&) {
+    stores_->merge.Clear();
+    Break(level);
+  }
 }
 
 ScopedHostCounters::ScopedHostCounters(Connection* c)

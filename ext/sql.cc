@@ -78,14 +78,16 @@ Status Execute(sqlite3* db, const std::string& sql) {
 
 ScopedSavepoint::~ScopedSavepoint() {
   if (!open_) return;
-  sqlite3_exec(db_, "ROLLBACK TO crsql_internal", nullptr, nullptr, nullptr);
-  const int rc = sqlite3_exec(db_, "RELEASE crsql_internal", nullptr, nullptr, nullptr);
-  // Where it is a transaction of its own, RELEASE commits, and may have to wait for a lock.
-  if (rc != SQLITE_OK && outermost_) sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+  sqlite3_step(undo_.get());
+  if (release_.prepared()) sqlite3_step(release_.get());
 }
 
 Status ScopedSavepoint::Begin() {
-  outermost_ = sqlite3_get_autocommit(db_) != 0;
+  // Where it is a transaction of its own, RELEASE would commit, and might have to wait for a lock.
+  const bool outermost = sqlite3_get_autocommit(db_) != 0;
+  TRIBUTARY_RETURN_IF_ERROR(
+      undo_.Prepare(db_, outermost ? "ROLLBACK" : "ROLLBACK TO crsql_internal"));
+  if (!outermost) TRIBUTARY_RETURN_IF_ERROR(release_.Prepare(db_, "RELEASE crsql_internal"));
   TRIBUTARY_RETURN_IF_ERROR(Execute(db_, "SAVEPOINT crsql_internal"));
   open_ = true;
   return {};

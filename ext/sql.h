@@ -85,7 +85,6 @@ Status Execute(sqlite3* db, const std::string& sql);
 class ScopedSavepoint {
  public:
   explicit ScopedSavepoint(sqlite3* db) : db_(db) {}
-  // Works without memory of ours, as it may be the lack of it that led here.
   ~ScopedSavepoint();
   ScopedSavepoint(const ScopedSavepoint&) = delete;
   ScopedSavepoint& operator=(const ScopedSavepoint&) = delete;
@@ -94,8 +93,10 @@ class ScopedSavepoint {
 
  private:
   sqlite3* db_;
+  // Prepared in advance: after it ran out of memory inside a statement, SQLite prepares no other.
+  Statement undo_;
+  Statement release_;
   bool open_ = false;
-  bool outermost_ = false;
 };
 
 // The bytes of an SQLite value, converted to text or blob; a view into it, empty for NULL.

@@ -44,7 +44,8 @@ bool IsExpected(Kind kind, int code) {
   switch (kind) {
     case Kind::kMalloc:
     case Kind::kNew:
-      return primary == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM;
+      // SQLITE_ABORT: where nothing could report it at once, the transaction cannot be committed.
+      return primary == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM || primary == SQLITE_ABORT;
     case Kind::kFull:
       return primary == SQLITE_FULL;
     case Kind::kOpen:
@@ -100,11 +101,15 @@ class Runner {
   void RunWithoutFault(size_t step, size_t from) {
     const std::vector<std::string>& statements = golden_.script().steps[step].statements;
     for (size_t i = from; i < statements.size(); i++) {
-      const Outcome outcome = session_.Run(statements[i]);
-      Must(outcome, "without a fault, " + statements[i]);
-      Require(outcome.ToText() == golden_.Result(step, i).text,
-              "without a fault, " + statements[i] + " returns " + outcome.ToText());
+      CheckResult(step, i, session_.Run(statements[i]));
     }
+  }
+
+  void CheckResult(size_t step, size_t i, const Outcome& outcome) {
+    const std::string what = "without a fault, " + golden_.script().steps[step].statements[i];
+    Must(outcome, what);
+    Require(outcome.ToText() == golden_.Result(step, i).text,
+            what + " returns " + outcome.ToText());
   }
 
   // Returns the statement that fails, or their number.
@@ -133,6 +138,17 @@ class Runner {
     return statement;
   }
 
+  // Whether the transaction could go on with the statement that failed; else it says that it must be
+  // rolled back.
+  bool GoesOn(size_t from) {
+    for (size_t i = from; i < statements_.size(); i++) {
+      const Outcome outcome = session_.Run(statements_[i]);
+      if ((outcome.code & 0xff) == SQLITE_ABORT) return false;
+      CheckResult(case_.step, i, outcome);
+    }
+    return true;
+  }
+
   // Does what a host does after `failed` failed, and returns the statement to go on with.
   size_t Recover(size_t failed) {
     const bool open = !session_.autocommit();
@@ -140,7 +156,10 @@ class Runner {
       (void)session_.Run("ROLLBACK");  // may fail likewise
     }
     Disarm();
-    if (case_.recovery == Recovery::kRetry && open && StartOf(failed) != failed) return failed;
+    if (case_.recovery == Recovery::kRetry && open && StartOf(failed) != failed &&
+        GoesOn(failed)) {
+      return statements_.size();
+    }
     if (case_.recovery == Recovery::kReopen) {
       Reopen();
     } else if (!session_.is_open()) {
