@@ -120,7 +120,7 @@ Status Connection::TryFlush(int level, F flush) {
   bool whole = false;
   const absl::Cleanup done = [&] {
     flushing_ = false;
-    if (!whole) Break(level);
+    if (!whole && joined_) Break(level);  // else SQLite has rolled back everything
   };
   Status flushed = flush();
   // What a constraint refuses is refused before anything but base tables is written.
