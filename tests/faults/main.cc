@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <map>
@@ -22,7 +23,7 @@ namespace {
 
 struct Options {
   bool full = false;
-  int64_t points = 14;  // of each sweep, by default
+  int64_t points = 12;  // of each sweep, by default
   std::map<std::string, std::string> only;
   bool Wants(const std::string& what, const std::string& name) const {
     const auto it = only.find(what);
@@ -124,8 +125,10 @@ int64_t Share(const Golden& golden, Kind kind, bool warm, const Options& options
   if (options.full) return golden.script().large ? 200 : INT64_MAX;
   // An allocation wants a connection whose caches are filled, a read one where they are not.
   if (options.only.count("step") == 0 && warm != IsMemory(kind)) return 0;
-  if (golden.script().wal && IsMemory(kind)) return 0;
-  return golden.script().large ? std::max<int64_t>(1, options.points / 7) : options.points;
+  if (golden.script().wal) return IsMemory(kind) ? 0 : options.points / 2;
+  if (!golden.script().large) return options.points;
+  const bool often = IsMemory(kind) || kind == Kind::kRead || kind == Kind::kWrite;
+  return often ? std::max<int64_t>(1, options.points / 12) : 0;
 }
 
 void RunScript(const Script& script, const Options& options) {
