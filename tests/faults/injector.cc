@@ -25,9 +25,9 @@ void* Realloc(void* p, int size) {
 }  // namespace
 
 const char* NameOf(Kind kind) {
-  static constexpr const char* kNames[] = {"malloc",   "new",  "read",   "write",  "full",
+  static constexpr const char* kNames[] = {"malloc",   "new",      "read", "write",  "full",
                                            "sync",     "truncate", "open", "delete", "access",
-                                           "filesize", "lock", "busy"};
+                                           "filesize", "lock",     "busy"};
   return kNames[static_cast<int>(kind)];
 }
 

@@ -24,9 +24,10 @@ enum class Kind : uint8_t {
   kLock,
   kBusy,  // a lock, with SQLITE_BUSY; in WAL mode those in shared memory
 };
-constexpr Kind kKinds[] = {Kind::kMalloc, Kind::kNew,    Kind::kRead,     Kind::kWrite, Kind::kFull,
-                           Kind::kSync,   Kind::kTruncate, Kind::kOpen, Kind::kDelete,
-                           Kind::kAccess, Kind::kFileSize, Kind::kLock, Kind::kBusy};
+constexpr Kind kKinds[] = {Kind::kMalloc, Kind::kNew,    Kind::kRead,     Kind::kWrite,
+                           Kind::kFull,   Kind::kSync,   Kind::kTruncate, Kind::kOpen,
+                           Kind::kDelete, Kind::kAccess, Kind::kFileSize, Kind::kLock,
+                           Kind::kBusy};
 const char* NameOf(Kind kind);
 constexpr bool IsMemory(Kind kind) { return kind == Kind::kMalloc || kind == Kind::kNew; }
 

@@ -193,8 +193,8 @@ void Print() {
 }  // namespace
 
 int Main(const Options& options) {
-  shared = static_cast<Shared*>(mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
-                                     MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  shared = static_cast<Shared*>(
+      mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   *shared = {};
   InstallHooks();
   for (const Script& script : {ShortScript(false), ShortScript(true), LargeScript()}) {

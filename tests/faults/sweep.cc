@@ -28,7 +28,8 @@ std::string Difference(const State& is, const State& should) {
   while (at < is.text.size() && at < should.text.size() && is.text[at] == should.text[at]) at++;
   if (at == is.text.size() && at == should.text.size()) return "the digests differ";
   const size_t from = at > 60 ? at - 60 : 0;
-  return "is:     ..." + is.text.substr(from, 200) + "\nshould: ..." + should.text.substr(from, 200);
+  return "is:     ..." + is.text.substr(from, 200) + "\nshould: ..." +
+         should.text.substr(from, 200);
 }
 
 void RequireState(Session* session, const State& should, const std::string& when) {
@@ -122,8 +123,8 @@ class Runner {
                 "silently wrong: " + statements_[i] + " returns " + outcome.ToText());
         continue;
       }
-      const std::string what = statements_[i] + " fails with " + std::to_string(outcome.code) +
-                               " " + outcome.error;
+      const std::string what =
+          statements_[i] + " fails with " + std::to_string(outcome.code) + " " + outcome.error;
       Require(FaultsInjected() > 0, "without a fault, " + what);
       Require(outcome.code != kEscaped, what);
       Require(IsExpected(case_.fault.kind, outcome.code), "not the fault's code: " + what);
@@ -138,8 +139,8 @@ class Runner {
     return statement;
   }
 
-  // Whether the transaction could go on with the statement that failed; else it says that it must be
-  // rolled back.
+  // Whether the transaction could go on with the statement that failed; else it says that it must
+  // be rolled back.
   bool GoesOn(size_t from) {
     for (size_t i = from; i < statements_.size(); i++) {
       const Outcome outcome = session_.Run(statements_[i]);
@@ -156,8 +157,7 @@ class Runner {
       (void)session_.Run("ROLLBACK");  // may fail likewise
     }
     Disarm();
-    if (case_.recovery == Recovery::kRetry && open && StartOf(failed) != failed &&
-        GoesOn(failed)) {
+    if (case_.recovery == Recovery::kRetry && open && StartOf(failed) != failed && GoesOn(failed)) {
       return statements_.size();
     }
     if (case_.recovery == Recovery::kReopen) {
@@ -174,8 +174,8 @@ class Runner {
     if (is == before) return start;
     const Golden::StatementResult& result = golden_.Result(case_.step, failed);
     if (result.autocommit && is == result.state) return failed + 1;
-    throw TestError("after " + statements_[failed] + " failed, between the states before and after\n" +
-                    Difference(is, before));
+    throw TestError("after " + statements_[failed] +
+                    " failed, between the states before and after\n" + Difference(is, before));
   }
 
   void Reopen() {

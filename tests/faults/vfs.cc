@@ -74,9 +74,9 @@ void ShmBarrier(sqlite3_file* f) { Methods(f)->xShmBarrier(Real(f)); }
 int ShmUnmap(sqlite3_file* f, int remove) { return Methods(f)->xShmUnmap(Real(f), remove); }
 
 constexpr sqlite3_io_methods kMethods = {
-    2,    Close,  Read,          Write,   Truncate,   Sync,            FileSize,
-    Lock, Unlock, CheckReserved, Control, SectorSize, Characteristics, ShmMap,
-    ShmLock, ShmBarrier, ShmUnmap};
+    2,       Close,         Read,    Write,      Truncate,        Sync,   FileSize, Lock,
+    Unlock,  CheckReserved, Control, SectorSize, Characteristics, ShmMap, ShmLock,  ShmBarrier,
+    ShmUnmap};
 
 int Open(sqlite3_vfs*, const char* name, sqlite3_file* f, int flags, int* out_flags) {
   f->pMethods = nullptr;
