@@ -106,7 +106,7 @@ char NarrowingOf(int column, int op) {
 
 // Constraints narrow the scan and are checked by SQLite all the same. idxStr has a letter for each
 // value that Filter gets; idxNum tells which, for EXPLAIN, as cr-sqlite does.
-int BestIndex(sqlite3_vtab*, sqlite3_index_info* info) {
+Status Plan(sqlite3_index_info* info) {
   std::string letters;
   for (int i = 0; i < info->nConstraint; i++) {
     const auto& c = info->aConstraint[i];
@@ -130,7 +130,7 @@ int BestIndex(sqlite3_vtab*, sqlite3_index_info* info) {
   info->estimatedRows = static_cast<sqlite3_int64>(info->estimatedCost);
   info->idxStr = sqlite3_mprintf("%s", letters.c_str());
   info->needToFreeIdxStr = 1;
-  if (info->idxStr == nullptr) return SQLITE_NOMEM;
+  if (info->idxStr == nullptr) return {SQLITE_NOMEM, "out of memory"};
   const auto* order = info->aOrderBy;
   const auto ascending = [&](int i, int column) {
     return order[i].iColumn == column && order[i].desc == 0;
@@ -140,7 +140,11 @@ int BestIndex(sqlite3_vtab*, sqlite3_index_info* info) {
               (info->nOrderBy == 2 && ascending(0, kDbVersion) && ascending(1, kSeq))
           ? 1
           : 0;
-  return SQLITE_OK;
+  return {};
+}
+
+int BestIndex(sqlite3_vtab* t, sqlite3_index_info* info) {
+  return GuardTable(&t->zErrMsg, [&] { return Plan(info); });
 }
 
 // Narrows the range of versions by one constraint. Values that are no integers narrow nothing.
@@ -244,8 +248,7 @@ void ResultValue(sqlite3_context* context, sqlite3_value* v) {
   }
 }
 
-int ReadColumn(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int column) {
-  ChangeScan& scan = ScanOf(cursor);
+Status ResultColumn(ChangeScan& scan, sqlite3_context* context, int column) {
   switch (column) {
     case kTable:
       ResultName(context, scan.table()->name().c_str());
@@ -283,6 +286,11 @@ int ReadColumn(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int column
     default:
       break;
   }
+  return {};
+}
+
+int ReadColumn(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int column) {
+  GuardFunction(context, [&] { return ResultColumn(ScanOf(cursor), context, column); });
   return SQLITE_OK;
 }
 

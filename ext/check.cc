@@ -229,8 +229,10 @@ class Checker {
   Status CheckSites() {
     for (const SiteOrdinal ordinal : sites_) {
       SiteId id;
-      const Status found = c_->stores().sites.IdOf(ordinal, &id);
-      if (!found.ok()) Report("", found.message());
+      Status found = c_->stores().sites.IdOf(ordinal, &id);
+      if (found.ok()) continue;
+      if (found.code() != SQLITE_CORRUPT) return found;
+      Report("", found.message());
     }
     return {};
   }

@@ -1,5 +1,6 @@
 #include "ext/connection.h"
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "ext/flush.h"
 #include "ext/merge.h"
@@ -11,12 +12,8 @@ namespace tributary {
 Status Connection::Ready() {
   if (stores_ != nullptr && storage_ready_) return {};
   if (!storage_ready_) {
-    TRIBUTARY_RETURN_IF_ERROR(EnsureStorage(db_, &storage_ready_));
-    if (!storage_ready_) {
-      return {SQLITE_READONLY,
-              "Tributary's tables do not exist in this database and cannot be made now, because it "
-              "is read-only or locked"};
-    }
+    TRIBUTARY_RETURN_IF_ERROR(EnsureStorage(db_));
+    storage_ready_ = true;
   }
   // Connects crsql_lifetime, which is how we hear of sqlite3_close.
   TRIBUTARY_RETURN_IF_ERROR(Execute(db_, "SELECT 1 FROM crsql_lifetime"));
@@ -50,7 +47,9 @@ Status Connection::NoticeSchemaChange() {
   // The statements that have just run, or will when the file is read anew, tell.
   const int changes = stores_->log.schema_changes() + stores_->join.reprepared();
   if (changes == schema_changes_) return {};
-  TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this, false));
+  if (!stores_->merge.empty()) {
+    TRIBUTARY_RETURN_IF_ERROR(TryFlush(kAnyLevel, [&] { return FlushMerge(this, false); }));
+  }
   schema_changes_ = changes;
   // SQLite prepares all statements anew when the TEMP schema has changed, too.
   Statement temp_triggers;
@@ -85,13 +84,19 @@ Status Connection::ForgetSchema() {
   for (const MergeRow& row : held) ids.push_back(row.table->id());
   utf8_ = -1;
   stores_->catalog.Invalidate();
+  bool whole = held.empty();
+  const absl::Cleanup done = [&] {
+    if (whole) return;
+    stores_->merge.Clear();  // rows of tables that are no more
+    Break(kAnyLevel);
+  };
   for (size_t i = 0; i < held.size(); i++) {
     TRIBUTARY_RETURN_IF_ERROR(stores_->catalog.Get(ids[i], &held[i].table));
     if (held[i].table == nullptr) {
-      stores_->merge.Clear();
       return Status::Error("a table was dropped while merged rows of it waited for others");
     }
   }
+  whole = true;
   return {};
 }
 
@@ -137,32 +142,55 @@ Status Connection::TextView(sqlite3_value* v, std::string_view* text) {
   return {};
 }
 
+template <typename F>
+Status Connection::TryFlush(int level, F flush) {
+  if (broken_level_ != kWhole) {
+    return {SQLITE_ABORT,
+            "an error has left this transaction incomplete: it can only be rolled back"};
+  }
+  const ScopedHostCounters counters(this);
+  if (flushing_) return flush();
+  flushing_ = true;
+  bool whole = false;
+  const absl::Cleanup done = [&] {
+    flushing_ = false;
+    if (!whole && joined_) Break(level);  // else SQLite has rolled back everything
+  };
+  Status flushed = flush();
+  // What a constraint refuses is refused before anything but base tables is written.
+  whole = flushed.ok() || (flushed.code() & 0xff) == SQLITE_CONSTRAINT;
+  return flushed;
+}
+
 Status Connection::Flush(bool final) {
   if (stores_ == nullptr || merging) return {};
-  if (stores_->merge.empty() && capture.list.empty()) return {};
-  const ScopedHostCounters counters(this);
-  TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this, final));
-  return FlushCapture(this);
+  if (stores_->merge.empty() && capture.list.empty() && broken_level_ == kWhole) return {};
+  return TryFlush(kAnyLevel, [&]() -> Status {
+    TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this, final));
+    return FlushCapture(this);
+  });
 }
 
 Status Connection::OnSync() {
   syncing_ = true;
-  Status flushed = Flush(true);
-  if (flushed.ok() && stores_ != nullptr) {
-    for (const int64_t id : stores_->catalog.TakeReplaced()) {
-      Table* table;
-      // Without the trigger the log is asked: slower, as right. So a failure is no reason to fail.
-      if (stores_->catalog.Get(id, &table).ok() && table != nullptr &&
-          !table->has_replace_trigger()) {
-        (void)CreateReplaceTrigger(this, *table);
-      }
+  const absl::Cleanup done = [this] { syncing_ = false; };
+  TRIBUTARY_RETURN_IF_ERROR(Flush(true));
+  if (stores_ == nullptr) return {};
+  for (const int64_t id : stores_->catalog.TakeReplaced()) {
+    Table* table = nullptr;
+    Status made = stores_->catalog.Get(id, &table);
+    if (made.ok() && table != nullptr && !table->has_replace_trigger()) {
+      made = CreateReplaceTrigger(this, *table);
     }
+    // Without the trigger the log is asked: slower, as right. So a failure is no reason to fail,
+    // but for those that made SQLite roll back the whole transaction.
+    if (!made.ok() && sqlite3_txn_state(db_, "main") != SQLITE_TXN_WRITE) return made;
   }
-  syncing_ = false;
-  return flushed;
+  return {};
 }
 
 void Connection::OnEnd(bool committed) {
+  broken_level_ = kWhole;
   held_at_.clear();
   joined_ = false;
   ts = 0;
@@ -179,13 +207,18 @@ void Connection::OnEnd(bool committed) {
 }
 
 Status Connection::OnSavepoint(int level) {
-  if (!merging && stores_ != nullptr && !stores_->merge.empty()) {
-    const ScopedHostCounters counters(this);
+  // First, as a failure below is followed by OnRollbackTo for this level. Which takes away what it
+  // finds no mark for, should that itself fail.
+  const int broken_level = broken_level_;
+  Break(level);
+  capture.Savepoint(level);
+  broken_level_ = broken_level;
+  if (merging || stores_ == nullptr || stores_->merge.empty()) return {};
+  return TryFlush(level, [&]() -> Status {
     TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this, false));
     if (!stores_->merge.empty()) held_at_.emplace_back(level, stores_->merge);
-  }
-  capture.Savepoint(level);
-  return {};
+    return {};
+  });
 }
 
 void Connection::OnRelease(int level) {
@@ -198,13 +231,19 @@ void Connection::OnRollbackTo(int level) {
   capture.RollbackTo(level);
   // A statement that a merge ran has failed: the merge itself has not changed anything yet.
   if (merging || stores_ == nullptr) return;
+  if (level < broken_level_ && !flushing_) broken_level_ = kWhole;
   stores_->merge.Clear();
-  while (!held_at_.empty() && held_at_.back().first > level) held_at_.pop_back();
-  if (!held_at_.empty() && held_at_.back().first == level) {
-    stores_->merge = held_at_.back().second;
-  }
   ForgetFile();
-  (void)ForgetSchema();
+  while (!held_at_.empty() && held_at_.back().first > level) held_at_.pop_back();
+  try {
+    if (!held_at_.empty() && held_at_.back().first == level) {
+      stores_->merge = held_at_.back().second;
+    }
+    if (!ForgetSchema().ok()) Break(level);
+  } catch (const std::bad_alloc&) {
+    stores_->merge.Clear();
+    Break(level);
+  }
 }
 
 ScopedHostCounters::ScopedHostCounters(Connection* c)
@@ -215,10 +254,13 @@ ScopedHostCounters::~ScopedHostCounters() {
   sqlite3_set_last_insert_rowid(db, rowid_);
   if (c_->syncing() || sqlite3_changes64(db) == changes_ || !c_->has_stores()) return;
   // There is no call to set changes(); a statement of ours that "changes" as many rows does.
-  Statement& s = c_->stores().restore_changes;
-  if (!s.PrepareOnce(db, "DELETE FROM crsql_transaction WHERE n = ?1").ok()) return;
-  s.Bind(1, changes_);
-  (void)s.Run();
+  try {
+    Statement& s = c_->stores().restore_changes;
+    if (!s.PrepareOnce(db, "DELETE FROM crsql_transaction WHERE n = ?1").ok()) return;
+    s.Bind(1, changes_);
+    (void)s.Run();
+  } catch (const std::bad_alloc&) {  // better a wrong count than the end of the process
+  }
   sqlite3_set_last_insert_rowid(db, rowid_);
 }
 

@@ -6,6 +6,7 @@
 #ifndef TRIBUTARY_EXT_CONNECTION_H_
 #define TRIBUTARY_EXT_CONNECTION_H_
 
+#include <climits>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -97,6 +98,18 @@ class Connection {
   std::vector<std::pair<int, MergeBuffer>> held_at_;
   bool joined_ = false;
   bool syncing_ = false;
+  // The file may have part of what a flush that failed had to write. A rollback to a savepoint
+  // below this level undoes that; until then nothing is flushed, and so nothing committed.
+  static constexpr int kWhole = -1;
+  static constexpr int kAnyLevel = INT_MAX;
+  int broken_level_ = kWhole;
+  bool flushing_ = false;
+  void Break(int level) {
+    if (broken_level_ == kWhole || level < broken_level_) broken_level_ = level;
+  }
+  // Runs `flush`, which is undone by a rollback to a savepoint below `level`.
+  template <typename F>
+  Status TryFlush(int level, F flush);
   bool temp_triggers_ = false;
   int schema_changes_ = -1;
   // The file's data version after this connection's last commit. While it is the same nobody has

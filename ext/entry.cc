@@ -38,7 +38,6 @@ Status Register(sqlite3* db) {
         absl::StrCat("Tributary needs SQLite 3.38.0 or newer, this is ", sqlite3_libversion()));
   }
   if (IsRegistered(db)) return {};
-  bool ready;
   auto owned = std::make_unique<Connection>(db);
   Connection* c = owned.get();
   TRIBUTARY_RETURN_IF_ERROR(RegisterTransactionTable(owned.release()));
@@ -47,7 +46,8 @@ Status Register(sqlite3* db) {
   TRIBUTARY_RETURN_IF_ERROR(RegisterChangesTable(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterInspectTables(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterPendingRows(c));
-  return EnsureStorage(db, &ready);
+  Status stored = EnsureStorage(db);
+  return CannotWriteNow(stored) ? Status() : std::move(stored);
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ Status Sites::Find(const SiteId& id, SiteOrdinal* ordinal, bool* found) {
   TRIBUTARY_RETURN_IF_ERROR(find_.Step(found));
   if (!*found) return {};
   *ordinal = static_cast<SiteOrdinal>(find_.Int(0));
-  ordinals_.emplace(BytesOf(id), *ordinal);
+  ordinals_.emplace(std::string(BytesOf(id)), *ordinal);  // moved in: that cannot fail halfway
   return {};
 }
 

@@ -81,6 +81,29 @@ Status Execute(sqlite3* db, const std::string& sql) {
   return {};
 }
 
+ScopedSavepoint::~ScopedSavepoint() {
+  if (!open_) return;
+  sqlite3_step(undo_.get());
+  if (release_.prepared()) sqlite3_step(release_.get());
+}
+
+Status ScopedSavepoint::Begin() {
+  // Where it is a transaction of its own, RELEASE would commit, and might have to wait for a lock.
+  const bool outermost = sqlite3_get_autocommit(db_) != 0;
+  TRIBUTARY_RETURN_IF_ERROR(
+      undo_.Prepare(db_, outermost ? "ROLLBACK" : "ROLLBACK TO crsql_internal"));
+  if (!outermost) TRIBUTARY_RETURN_IF_ERROR(release_.Prepare(db_, "RELEASE crsql_internal"));
+  TRIBUTARY_RETURN_IF_ERROR(Execute(db_, "SAVEPOINT crsql_internal"));
+  open_ = true;
+  return {};
+}
+
+Status ScopedSavepoint::Release() {
+  TRIBUTARY_RETURN_IF_ERROR(Execute(db_, "RELEASE crsql_internal"));
+  open_ = false;
+  return {};
+}
+
 std::string_view TextOf(sqlite3_value* v) {
   const auto* p = reinterpret_cast<const char*>(sqlite3_value_text(v));
   return {p != nullptr ? p : "", static_cast<size_t>(sqlite3_value_bytes(v))};

@@ -111,6 +111,25 @@ class ScopedReset {
 // Runs statements that return nothing of interest.
 Status Execute(sqlite3* db, const std::string& sql);
 
+// A savepoint that is rolled back unless it is released: what fails leaves nothing behind, and the
+// caller's transaction goes on.
+class ScopedSavepoint {
+ public:
+  explicit ScopedSavepoint(sqlite3* db) : db_(db) {}
+  ~ScopedSavepoint();
+  ScopedSavepoint(const ScopedSavepoint&) = delete;
+  ScopedSavepoint& operator=(const ScopedSavepoint&) = delete;
+  Status Begin();
+  Status Release();
+
+ private:
+  sqlite3* db_;
+  // Prepared in advance: after it ran out of memory inside a statement, SQLite prepares no other.
+  Statement undo_;
+  Statement release_;
+  bool open_ = false;
+};
+
 // Makes a copy of the text the result of an SQL function or column.
 void ResultText(sqlite3_context* context, std::string_view s);
 

@@ -79,37 +79,39 @@ Status Create(sqlite3* db) {
   return s.Run();
 }
 
+// With the code of what stands in the way, so that a host tries again after SQLITE_BUSY.
+Status NotNow(int code) {
+  return {code,
+          "Tributary's tables do not exist in this database and cannot be made now, because it is "
+          "read-only or locked"};
+}
+
+}  // namespace
+
 bool CannotWriteNow(const Status& s) {
   const int primary = s.code() & 0xff;
   return primary == SQLITE_READONLY || primary == SQLITE_BUSY || primary == SQLITE_LOCKED ||
          primary == SQLITE_CANTOPEN;
 }
 
-}  // namespace
-
-Status EnsureStorage(sqlite3* db, bool* ready) {
-  Status checked = CheckFormat(db, ready);
-  if (!checked.ok()) {
-    *ready = false;
-    return CannotWriteNow(checked) ? Status() : std::move(checked);
-  }
-  if (*ready) return {};
-  if (sqlite3_db_readonly(db, "main") == 1) return {};
+Status EnsureStorage(sqlite3* db) {
+  bool exists;
+  Status s = CheckFormat(db, &exists);
+  if (s.ok() && exists) return {};
+  if (s.ok() && sqlite3_db_readonly(db, "main") == 1) return NotNow(SQLITE_READONLY);
   // A savepoint works inside the caller's transaction and starts one where there is none. Another
   // process may have been quicker: the first write locks, then the check is repeated.
-  TRIBUTARY_RETURN_IF_ERROR(Execute(db, "SAVEPOINT crsql_storage"));
-  Status made = Execute(
-      db, "CREATE TABLE IF NOT EXISTS main.crsql_master(\"key\" TEXT PRIMARY KEY, \"value\" ANY)");
-  if (made.ok()) made = CheckFormat(db, ready);
-  if (made.ok() && !*ready) made = Create(db);
-  if (!made.ok()) {
-    (void)Execute(db, "ROLLBACK TO crsql_storage");
-    (void)Execute(db, "RELEASE crsql_storage");
-    *ready = false;
-    return CannotWriteNow(made) ? Status() : std::move(made);
+  ScopedSavepoint savepoint(db);
+  if (s.ok()) s = savepoint.Begin();
+  if (s.ok()) {
+    s = Execute(
+        db,
+        "CREATE TABLE IF NOT EXISTS main.crsql_master(\"key\" TEXT PRIMARY KEY, \"value\" ANY)");
   }
-  *ready = true;
-  return Execute(db, "RELEASE crsql_storage");
+  if (s.ok()) s = CheckFormat(db, &exists);
+  if (s.ok() && !exists) s = Create(db);
+  if (s.ok()) s = savepoint.Release();
+  return CannotWriteNow(s) ? NotNow(s.code()) : std::move(s);
 }
 
 }  // namespace tributary

@@ -19,10 +19,11 @@ namespace tributary {
 
 inline constexpr int64_t kStorageFormat = 1;
 
-// Makes the tables where they are missing. A file that cannot be written now (read-only, locked) is
-// left as it is: *ready is then false and no error is reported. Fails on a file of cr-sqlite or of
-// a newer format.
-Status EnsureStorage(sqlite3* db, bool* ready);
+// Makes the tables where they are missing. Fails on a file of cr-sqlite or of a newer format.
+Status EnsureStorage(sqlite3* db);
+// Whether that failed because the file cannot be written now (read-only, locked): a later attempt
+// may succeed.
+bool CannotWriteNow(const Status& s);
 
 }  // namespace tributary
 

@@ -105,8 +105,9 @@ int Rollback(sqlite3_vtab* t) {
   return SQLITE_OK;
 }
 
+// SQLite reads no message here, and would never free it.
 int Savepoint(sqlite3_vtab* t, int level) {
-  return GuardTable(&t->zErrMsg, [&] { return ConnectionOf(t)->OnSavepoint(level); });
+  return GuardTable(nullptr, [&] { return ConnectionOf(t)->OnSavepoint(level); });
 }
 
 int Release(sqlite3_vtab* t, int level) {

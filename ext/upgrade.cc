@@ -13,34 +13,6 @@
 namespace tributary {
 namespace {
 
-// A savepoint that is rolled back unless it is released: what fails leaves nothing behind, and the
-// caller's transaction goes on.
-class ScopedSavepoint {
- public:
-  explicit ScopedSavepoint(sqlite3* db) : db_(db) {}
-  ~ScopedSavepoint() {
-    if (!open_) return;
-    (void)Execute(db_, "ROLLBACK TO crsql_schema");
-    (void)Execute(db_, "RELEASE crsql_schema");
-  }
-  ScopedSavepoint(const ScopedSavepoint&) = delete;
-  ScopedSavepoint& operator=(const ScopedSavepoint&) = delete;
-  Status Begin() {
-    TRIBUTARY_RETURN_IF_ERROR(Execute(db_, "SAVEPOINT crsql_schema"));
-    open_ = true;
-    return {};
-  }
-  Status Release() {
-    TRIBUTARY_RETURN_IF_ERROR(Execute(db_, "RELEASE crsql_schema"));
-    open_ = false;
-    return {};
-  }
-
- private:
-  sqlite3* db_;
-  bool open_ = false;
-};
-
 // `NEW."a", NEW."b"`
 template <typename Columns>
 std::string Refs(std::string_view row, const Columns& columns) {

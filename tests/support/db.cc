@@ -82,14 +82,18 @@ int StepThrough(sqlite3_stmt* stmt, const Row& parameters, std::vector<Row>* row
   BindAll(stmt, parameters);
   int rc = SQLITE_OK;
   while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-    Row row;
-    for (int i = 0; i < sqlite3_column_count(stmt); i++) row.push_back(ReadColumn(stmt, i));
-    rows->push_back(std::move(row));
+    rows->push_back(ReadRow(stmt));
   }
   return rc;
 }
 
 }  // namespace
+
+Row ReadRow(sqlite3_stmt* stmt) {
+  Row row;
+  for (int i = 0; i < sqlite3_column_count(stmt); i++) row.push_back(ReadColumn(stmt, i));
+  return row;
+}
 
 void BindAll(sqlite3_stmt* stmt, const Row& parameters) {
   const int wanted = sqlite3_bind_parameter_count(stmt);

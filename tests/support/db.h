@@ -116,6 +116,8 @@ class TempDir {
 
 // Binds parameters 1, 2, ... as far as the statement has them.
 void BindAll(sqlite3_stmt* stmt, const Row& parameters);
+// The row that the statement stands on.
+Row ReadRow(sqlite3_stmt* stmt);
 
 std::string ToHex(std::string_view bytes);
 

@@ -1,0 +1,34 @@
+// The session that faults are injected into.
+#ifndef TRIBUTARY_TESTS_FAULTS_SCRIPT_H_
+#define TRIBUTARY_TESTS_FAULTS_SCRIPT_H_
+
+#include <string>
+#include <vector>
+
+namespace tributary::faults {
+
+// Statements that follow one another; begins and ends outside of a transaction.
+struct Step {
+  std::string name;
+  std::vector<std::string> statements;
+};
+
+struct Script {
+  std::string name;
+  bool wal = false;
+  bool large = false;  // its steps take long: fewer points by default
+  std::vector<Step> steps;
+};
+
+// Makes the file that a script begins with: plain tables, and `incoming`, the changes of another
+// replica. The extension never saw it.
+void MakeFile(const std::string& path, const Script& script);
+
+// Every kind of statement, on few rows.
+Script ShortScript(bool wal);
+// Transactions above the size at which the captured operations are flushed early.
+Script LargeScript();
+
+}  // namespace tributary::faults
+
+#endif  // TRIBUTARY_TESTS_FAULTS_SCRIPT_H_
