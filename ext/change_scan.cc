@@ -26,7 +26,7 @@ Status ChangeScan::Use(std::unique_ptr<LogStream> stream) {
   if (stream->done()) return {};
   SiteId id;
   TRIBUTARY_RETURN_IF_ERROR(stores_->sites.IdOf(stream->site(), &id));
-  stream->Name(*sites_.insert(id).first);
+  stream->Name(c_->Keep(id));
   streams_.push_back(std::move(stream));
   return {};
 }
@@ -192,9 +192,11 @@ Status ChangeScan::Expand(bool* any) {
 
 RowReader* ChangeScan::Reader() {
   if (reader_ == nullptr) {
-    std::unique_ptr<RowReader>& reader = readers_[table_];
-    if (!reader) reader = std::make_unique<RowReader>(table_);
-    reader_ = reader.get();
+    auto reader = readers_.find(table_);
+    if (reader == readers_.end()) {
+      reader = readers_.emplace(table_, std::make_unique<RowReader>(table_)).first;
+    }
+    reader_ = reader->second.get();
   }
   return reader_;
 }

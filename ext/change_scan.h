@@ -6,7 +6,6 @@
 
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -41,8 +40,7 @@ class ChangeScan {
   bool done() const { return done_; }
   void Stop();
 
-  // The present record; valid until Next. Tables with their names, and site ids, stay as long as
-  // the scan itself.
+  // The present record; valid until Next. Site ids stay as long as the connection.
   const LiveRecord& record() const { return records_[at_]; }
   Table* table() const { return table_; }
   std::string_view key() const { return stream_->entry().key; }
@@ -73,7 +71,6 @@ class ChangeScan {
   // From the first Start on. The host may call sqlite3_close meanwhile: that fails, and the scan
   // must be able to go on.
   std::shared_ptr<Stores> stores_;
-  std::set<SiteId> sites_;  // of streams, present and past
   ChangeFilter filter_;
   bool done_ = true;
   std::vector<std::unique_ptr<LogStream>> streams_;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -66,6 +67,9 @@ class Connection {
   Status TextView(sqlite3_value* v, std::string_view* text);
   void ForgetSettings() { merge_equal_values_ = -1; }
 
+  // The same site id, for as long as the connection lives.
+  const SiteId& Keep(const SiteId& id) { return *site_ids_.insert(id).first; }
+
   // Takes part in the running transaction, so that the callbacks below come. Cheap if it does.
   Status Join();
   bool joined() const { return joined_; }
@@ -116,6 +120,7 @@ class Connection {
   // written since, and what is known of the file holds.
   std::optional<uint32_t> committed_data_version_;
   int8_t merge_equal_values_ = -1;
+  std::set<SiteId> site_ids_;
   int8_t utf8_ = -1;  // whether that is the file's encoding; asked once per schema
 
   Status NoticeSchemaChange();
