@@ -76,7 +76,11 @@ struct TransactionState {
 
 class Capture {
  public:
+  // A list of the first size is flushed at the next savepoint, that is, before the next statement;
+  // one of the second at once. What is written while a statement runs makes SQLite keep its
+  // statement journal in a file for the rest of the transaction, which makes inserts twice as slow.
   static constexpr size_t kFlushBytes = 1 << 20;
+  static constexpr size_t kMostBytes = 8 << 20;
 
   OpList list;
   TransactionState state;
@@ -89,6 +93,7 @@ class Capture {
   std::vector<ColumnId> changed_columns;
 
   bool full() const { return list.bytes() >= kFlushBytes; }
+  bool overfull() const { return list.bytes() >= kMostBytes; }
 
   // The savepoint callbacks of SQLite's virtual tables, by level.
   void Savepoint(int level);

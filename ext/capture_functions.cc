@@ -61,7 +61,7 @@ Status Begin(Connection* c, int argc, sqlite3_value** argv, Table** table) {
 }
 
 // After an operation was appended.
-Status Finish(Connection* c) { return c->capture.full() ? c->Flush() : Status(); }
+Status Finish(Connection* c) { return c->capture.overfull() ? c->Flush() : Status(); }
 
 bool CanReplace(Connection* c, const Table& table) {
   return !table.has_replace_trigger() && (table.can_replace() || c->has_temp_triggers() ||

@@ -213,7 +213,15 @@ Status Connection::OnSavepoint(int level) {
   Break(level);
   capture.Savepoint(level);
   broken_level_ = broken_level;
-  if (merging || stores_ == nullptr || stores_->merge.empty()) return {};
+  if (merging || stores_ == nullptr) return {};
+  if (stores_->merge.empty()) {
+    if (!capture.full()) return {};
+    TRIBUTARY_RETURN_IF_ERROR(TryFlush(level, [&] { return FlushCapture(this); }));
+    // The savepoint begins after this: what was flushed belongs to the one below.
+    capture.Release(level);
+    capture.Savepoint(level);
+    return {};
+  }
   return TryFlush(level, [&]() -> Status {
     TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this, false));
     if (!stores_->merge.empty()) held_at_.emplace_back(level, stores_->merge);

@@ -127,6 +127,43 @@ TEST_F(Transactions, ASavepointOlderThanTheFirstWrite) {
   EXPECT_EQ(db_.Int("SELECT crsql_db_version()"), 1);
 }
 
+// The list is full after the first statement and flushed before the second, which fails: what was
+// flushed stays.
+TEST_F(Transactions, FlushedBeforeAStatementThatFails) {
+  const std::string fill =
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) "
+      "INSERT INTO foo SELECT i, i, i FROM n;";
+  db_.Do("BEGIN; " + fill);
+  EXPECT_NE(db_.Error("UPDATE foo SET a = 1, c = 5 WHERE a < 3"), "");
+  db_.Do("SAVEPOINT s; UPDATE foo SET b = -b; SAVEPOINT t; UPDATE foo SET c = -c; ROLLBACK TO t");
+  db_.Do("UPDATE foo SET c = 0 WHERE a = 7; COMMIT");
+  EXPECT_EQ(db_.Get("SELECT * FROM crsql_check()"), "");
+  Db other;
+  other.Do(kFoo);
+  other.Do("BEGIN; " + fill + "COMMIT; UPDATE foo SET b = -b; UPDATE foo SET c = 0 WHERE a = 7");
+  EXPECT_EQ(Foo(), other.Get("SELECT * FROM foo"));
+  EXPECT_EQ(db_.Get("SELECT count(*), sum(cid = 'b' AND col_version = 2), "
+                    "sum(cid = 'c' AND col_version = 2), max(seq) FROM crsql_changes"),
+            "120000|60000|1|180000");
+}
+
+// Keys so long that one statement passes what the list may hold.
+TEST_F(Transactions, FlushedInsideAStatement) {
+  db_.Do("CREATE TABLE k(a TEXT PRIMARY KEY NOT NULL, b); SELECT crsql_as_crr('k')");
+  const std::string fill =
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) "
+      "INSERT INTO k SELECT i || hex(zeroblob(15000)), i FROM n;";
+  db_.Do("BEGIN; INSERT INTO k VALUES('x', 0); SAVEPOINT s;" + fill + "ROLLBACK TO s");
+  EXPECT_EQ(db_.Int("SELECT count(*) FROM crsql_changes"), 1);
+  db_.Do(fill);
+  // A failing statement that had been flushed in part.
+  EXPECT_NE(db_.Error("INSERT INTO k SELECT CASE b WHEN 399 THEN 'x' ELSE 'y' || a END, b FROM k"),
+            "");
+  db_.Do("COMMIT");
+  EXPECT_EQ(db_.Int("SELECT count(*) FROM crsql_changes"), 401);
+  EXPECT_EQ(db_.Get("SELECT * FROM crsql_check()"), "");
+}
+
 // More than the list of operations holds in memory, so it is flushed on the way.
 TEST_F(Transactions, AGiantTransaction) {
   db_.Do(
