@@ -243,10 +243,10 @@ Status LogFilters::CoverTails(SiteOrdinal site, DbVersion version) {
   return clear_late_.Run();
 }
 
-Status LogFilters::Lost(SiteOrdinal site, DbVersion version, int64_t chunk, int64_t bytes) {
-  // Twice as often as blocks come, so that those that stand for nothing stay below the others.
-  const auto weight = static_cast<size_t>(std::max<int64_t>(bytes, 0)) + kChunkOverhead;
-  return IsTurn(site, version, chunk, 2 * weight) ? RemakeOldest() : Status();
+Status LogFilters::Lost(SiteOrdinal site, DbVersion version, int64_t chunk, size_t bytes) {
+  // As often as blocks come. Each time at least one block goes, so that those that stand for
+  // nothing do not become more than the others.
+  return IsTurn(site, version, chunk, bytes + kChunkOverhead) ? RemakeOldest() : Status();
 }
 
 // The oldest blocks, until what the log still has of them fills half a new one, which goes to the

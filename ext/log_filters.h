@@ -81,7 +81,7 @@ class LogFilters {
                   KeyFilterBuilder* keys);
   // A chunk has lost so many bytes, or all. Makes blocks anew now and then, so that they do not
   // outgrow the log.
-  Status Lost(SiteOrdinal site, DbVersion version, int64_t chunk, int64_t bytes);
+  Status Lost(SiteOrdinal site, DbVersion version, int64_t chunk, size_t bytes);
 
   // The version is new: nothing of it can be covered.
   void StartTransaction(SiteOrdinal site, DbVersion version) { covered_[site] = version + -1; }

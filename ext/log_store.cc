@@ -144,38 +144,28 @@ Status LogStore::Write(SiteOrdinal site, DbVersion version, int64_t chunk, std::
   return write_chunk_.Run();
 }
 
-Status LogStore::SizeOf(SiteOrdinal site, DbVersion version, int64_t chunk, int64_t* size) {
-  TRIBUTARY_RETURN_IF_ERROR(size_.PrepareOnce(
-      db_, "SELECT length(data) FROM crsql_log WHERE site = ?1 AND version = ?2 AND chunk = ?3"));
-  size_.Bind(1, site);
-  size_.Bind(2, version.value);
-  size_.Bind(3, chunk);
-  ScopedReset reset(&size_);
-  bool row;
-  TRIBUTARY_RETURN_IF_ERROR(size_.Step(&row));
-  *size = row ? size_.Int(0) : 0;
-  return {};
+Status LogStore::Replace(const ChunkName& chunk, std::string_view data) {
+  TRIBUTARY_RETURN_IF_ERROR(Write(chunk.site, chunk.version, chunk.chunk, data));
+  return filters_.Lost(chunk.site, chunk.version, chunk.chunk, chunk.size - data.size());
 }
 
-Status LogStore::Replace(SiteOrdinal site, DbVersion version, int64_t chunk,
-                         std::string_view data) {
-  int64_t size;
-  TRIBUTARY_RETURN_IF_ERROR(SizeOf(site, version, chunk, &size));
-  TRIBUTARY_RETURN_IF_ERROR(Write(site, version, chunk, data));
-  return filters_.Lost(site, version, chunk, size - static_cast<int64_t>(data.size()));
-}
-
-Status LogStore::Remove(SiteOrdinal site, DbVersion version, int64_t chunk) {
-  int64_t size;
-  TRIBUTARY_RETURN_IF_ERROR(SizeOf(site, version, chunk, &size));
+Status LogStore::Remove(absl::Span<const ChunkName> run) {
+  if (run.empty()) return {};
   changes_++;
-  TRIBUTARY_RETURN_IF_ERROR(remove_chunk_.PrepareOnce(
-      db_, "DELETE FROM crsql_log WHERE site = ?1 AND version = ?2 AND chunk = ?3"));
-  remove_chunk_.Bind(1, site);
-  remove_chunk_.Bind(2, version.value);
-  remove_chunk_.Bind(3, chunk);
-  TRIBUTARY_RETURN_IF_ERROR(remove_chunk_.Run());
-  return filters_.Lost(site, version, chunk, size);
+  TRIBUTARY_RETURN_IF_ERROR(
+      remove_run_.PrepareOnce(db_,
+                              "DELETE FROM crsql_log WHERE site = ?1 AND (version, chunk) >= "
+                              "(?2, ?3) AND (version, chunk) <= (?4, ?5)"));
+  remove_run_.Bind(1, run.front().site);
+  remove_run_.Bind(2, run.front().version.value);
+  remove_run_.Bind(3, run.front().chunk);
+  remove_run_.Bind(4, run.back().version.value);
+  remove_run_.Bind(5, run.back().chunk);
+  TRIBUTARY_RETURN_IF_ERROR(remove_run_.Run());
+  for (const ChunkName& c : run) {
+    TRIBUTARY_RETURN_IF_ERROR(filters_.Lost(c.site, c.version, c.chunk, c.size));
+  }
+  return {};
 }
 
 }  // namespace tributary

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/types/span.h"
 #include "crdt/ids.h"
 #include "crdt/log_chunk.h"
 #include "ext/log_filters.h"
@@ -84,10 +85,18 @@ class LogStore {
   // Appends a chunk behind those that the transaction has already. Empties `keys`, the keys of its
   // entries.
   Status Append(SiteOrdinal site, DbVersion version, std::string_view data, KeyFilterBuilder* keys);
+  // A chunk that the log has, and its size.
+  struct ChunkName {
+    SiteOrdinal site;
+    DbVersion version;
+    int64_t chunk;
+    size_t size;
+  };
   // REQUIRES: data has no key that the chunk had not, so that its filter holds for it, and is not
   // longer.
-  Status Replace(SiteOrdinal site, DbVersion version, int64_t chunk, std::string_view data);
-  Status Remove(SiteOrdinal site, DbVersion version, int64_t chunk);
+  Status Replace(const ChunkName& chunk, std::string_view data);
+  // Removes chunks of one site. REQUIRES: ascending, and the log has no others between them.
+  Status Remove(absl::Span<const ChunkName> run);
   // Moves whenever this connection changes chunks, though not when that is rolled back.
   int64_t changes() const { return changes_; }
 
@@ -109,7 +118,6 @@ class LogStore {
  private:
   Status Write(SiteOrdinal site, DbVersion version, int64_t chunk, std::string_view data);
   Status CountIn(LogHead* head);
-  Status SizeOf(SiteOrdinal site, DbVersion version, int64_t chunk, int64_t* size);
 
   sqlite3* db_;
   LogFilters filters_;
@@ -118,8 +126,7 @@ class LogStore {
   Statement write_head_;
   Statement next_chunk_;
   Statement write_chunk_;
-  Statement remove_chunk_;
-  Statement size_;
+  Statement remove_run_;
   // Where the last Append went, so that a run of chunks asks for its number once.
   SiteOrdinal last_site_ = 0;
   DbVersion last_version_{-1};

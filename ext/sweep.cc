@@ -40,11 +40,8 @@ class Sweeper {
  private:
   enum class Fate : uint8_t { kKeep, kShrink, kRemove };
   struct Chunk {
-    SiteOrdinal site;
-    DbVersion version;
-    int64_t number;
+    LogStore::ChunkName name;
     LogHeader header;
-    size_t size;
     uint32_t first;  // its entries are items_[first, end)
     uint32_t end = 0;
     Fate fate = Fate::kKeep;
@@ -126,11 +123,9 @@ class Sweeper {
     }
     ok = ok && reader.ok();
     if (!ok) items_.resize(first);
-    chunks_.push_back({.site = head_->sweep_site,
-                       .version = head_->sweep_version,
-                       .number = head_->sweep_chunk - 1,
+    chunks_.push_back({.name = {head_->sweep_site, head_->sweep_version, head_->sweep_chunk - 1,
+                                data.size()},
                        .header = reader.header(),
-                       .size = data.size(),
                        .first = static_cast<uint32_t>(first),
                        .end = static_cast<uint32_t>(items_.size())});
   }
@@ -213,7 +208,7 @@ class Sweeper {
     if (e.kind != LogKind::kCells) {
       // One live cell keeps it: all of them take no more room than one.
       item->live = false;
-      ForEachLive(table, clock, chunk.site, chunk.version, e, [item](const LiveRecord&) {
+      ForEachLive(table, clock, chunk.name.site, chunk.name.version, e, [item](const LiveRecord&) {
         item->live = true;
         return false;
       });
@@ -222,7 +217,7 @@ class Sweeper {
     const auto cells = cells_.begin() + static_cast<std::ptrdiff_t>(item->cells);
     e.cells.assign(cells, cells + static_cast<std::ptrdiff_t>(item->cell_count));
     size_t kept = 0;
-    ForEachLive(table, clock, chunk.site, chunk.version, e, [&](const LiveRecord& r) {
+    ForEachLive(table, clock, chunk.name.site, chunk.name.version, e, [&](const LiveRecord& r) {
       cells_[item->cells + kept++] = {table.columns()[r.column].id, r.seq};
       return true;
     });
@@ -258,12 +253,12 @@ class Sweeper {
     chunk->fate = writer.empty() ? Fate::kRemove : Fate::kShrink;
     if (!writer.empty()) {
       chunk->data = writer.Finish(chunk->header);
-      if (chunk->data.size() > chunk->size - chunk->size / kWorthwhile) {
+      if (chunk->data.size() > chunk->name.size - chunk->name.size / kWorthwhile) {
         chunk->fate = Fate::kKeep;
         return;
       }
     }
-    head_->bytes -= static_cast<int64_t>(chunk->size - chunk->data.size());
+    head_->bytes -= static_cast<int64_t>(chunk->name.size - chunk->data.size());
     head_->entries -= dropped;
   }
 
@@ -272,22 +267,26 @@ class Sweeper {
       const Item& item = items_[b.item];
       const Chunk& chunk = chunks_[item.chunk];
       if (chunk.fate == Fate::kKeep) continue;
-      b.clock.SetBirth({chunk.site, chunk.version});
+      b.clock.SetBirth({chunk.name.site, chunk.name.version});
       TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Put(b.table, Key(item), b.clock));
     }
     return {};
   }
 
   Status WriteBatch() {
+    std::vector<LogStore::ChunkName> run;  // to be removed at once
     for (const Chunk& chunk : chunks_) {
+      const bool remove = chunk.fate == Fate::kRemove;
+      if (!run.empty() && (!remove || run.front().site != chunk.name.site)) {
+        TRIBUTARY_RETURN_IF_ERROR(stores_.log.Remove(run));
+        run.clear();
+      }
+      if (remove) run.push_back(chunk.name);
       if (chunk.fate == Fate::kShrink) {
-        TRIBUTARY_RETURN_IF_ERROR(
-            stores_.log.Replace(chunk.site, chunk.version, chunk.number, chunk.data));
-      } else if (chunk.fate == Fate::kRemove) {
-        TRIBUTARY_RETURN_IF_ERROR(stores_.log.Remove(chunk.site, chunk.version, chunk.number));
+        TRIBUTARY_RETURN_IF_ERROR(stores_.log.Replace(chunk.name, chunk.data));
       }
     }
-    return {};
+    return stores_.log.Remove(run);
   }
 
   Stores& stores_;
