@@ -226,7 +226,8 @@ bool SkipKey(ByteReader* in, size_t count, std::string_view* key) {
 
 bool DecodeIntegerKey(std::string_view key, int64_t* v) {
   // On the path of every captured key: told from others by its first byte and its size.
-  if (key.empty() || key.size() > 9 || static_cast<uint8_t>(key[0]) != kIntegerTag + key.size() - 1) {
+  if (key.empty() || key.size() > 9 ||
+      static_cast<uint8_t>(key[0]) != kIntegerTag + key.size() - 1) {
     return false;
   }
   key.remove_prefix(1);

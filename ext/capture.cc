@@ -14,8 +14,7 @@ void OpList::Columns(const Op& op, std::vector<ColumnId>* columns) const {
 void OpList::Add(OpKind kind, int64_t table, size_t key, size_t key_size, size_t old_key_size,
                  absl::Span<const ColumnId> columns) {
   if (!columns.empty()) {
-    arena_.append(reinterpret_cast<const char*>(columns.data()),
-                  columns.size() * sizeof(ColumnId));
+    arena_.append(reinterpret_cast<const char*>(columns.data()), columns.size() * sizeof(ColumnId));
   }
   // SQLite's limit on columns is 32767.
   ops_.push_back({.table = table,

@@ -64,8 +64,8 @@ Status Begin(Connection* c, int argc, sqlite3_value** argv, Table** table) {
 Status Finish(Connection* c) { return c->capture.overfull() ? c->Flush() : Status(); }
 
 bool CanReplace(Connection* c, const Table& table) {
-  return !table.has_replace_trigger() && (table.can_replace() || c->has_temp_triggers() ||
-                                          c->stores().replace_watch.Possible());
+  return !table.has_replace_trigger() &&
+         (table.can_replace() || c->has_temp_triggers() || c->stores().replace_watch.Possible());
 }
 
 Status AfterInsert(Connection* c, int argc, sqlite3_value** argv) {

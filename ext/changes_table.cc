@@ -233,8 +233,8 @@ void ResultBlob(sqlite3_context* context, std::string_view s) {
   sqlite3_result_blob64(context, s.data(), s.size(), SQLITE_TRANSIENT);
 }
 
-// A name of the schema. Not SQLITE_STATIC: an aggregate may hold it longer than the cursor lives. Of
-// unknown length, so that SQLite takes its final zero, too, and the host needs no other copy.
+// A name of the schema. Not SQLITE_STATIC: an aggregate may hold it longer than the cursor lives.
+// Of unknown length, so that SQLite takes its final zero, too, and the host needs no other copy.
 void ResultName(sqlite3_context* context, const char* name) {
   sqlite3_result_text(context, name, -1, SQLITE_TRANSIENT);
 }

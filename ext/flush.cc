@@ -49,8 +49,8 @@ class Folder {
     Table* table = nullptr;
     int64_t id = -1;
     for (const Op& op : list_.ops()) {
-      may_replace_ = may_replace_ || op.kind == OpKind::kInsertOrReplace ||
-                     op.kind == OpKind::kMoveOrReplace;
+      may_replace_ =
+          may_replace_ || op.kind == OpKind::kInsertOrReplace || op.kind == OpKind::kMoveOrReplace;
       if (op.table != id) TRIBUTARY_RETURN_IF_ERROR(stores_.catalog.Get(op.table, &table));
       id = op.table;
       if (table == nullptr) {

@@ -52,8 +52,7 @@ Status LogStore::ReadHead(LogHead* head) {
   *head = LogHead();
   // The head, and before it what may not be counted in yet.
   TRIBUTARY_RETURN_IF_ERROR(read_head_.PrepareOnce(
-      db_,
-      "SELECT data, version FROM crsql_log WHERE site = 0 ORDER BY version DESC, chunk DESC"));
+      db_, "SELECT data, version FROM crsql_log WHERE site = 0 ORDER BY version DESC, chunk DESC"));
   bool row;
   TRIBUTARY_RETURN_IF_ERROR(read_head_.Step(&row));
   ScopedReset reset(&read_head_);
@@ -100,10 +99,9 @@ Status LogStore::RereadHead() {
 
 Status LogStore::WriteHead(const LogHead& head) {
   const std::string data = EncodeHead(head);
-  TRIBUTARY_RETURN_IF_ERROR(write_head_.PrepareOnce(
-      db_,
-      TRIBUTARY_REPLACE "INTO crsql_log(site, version, chunk, data) "
-      "VALUES (0, 9223372036854775807, 0, ?1)"));
+  TRIBUTARY_RETURN_IF_ERROR(write_head_.PrepareOnce(db_, TRIBUTARY_REPLACE
+                                                    "INTO crsql_log(site, version, chunk, data) "
+                                                    "VALUES (0, 9223372036854775807, 0, ?1)"));
   write_head_.BindBlob(1, data);
   TRIBUTARY_RETURN_IF_ERROR(write_head_.Run());
   if (held_) {

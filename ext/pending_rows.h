@@ -40,7 +40,7 @@ class PendingRows {
   const Row& operator[](size_t i) const { return rows_[i]; }
   std::string_view Clock(size_t i) const {
     const size_t end = i + 1 < rows_.size() ? rows_[i + 1].clock : clocks_.size();
-    return std::string_view(clocks_).substr(rows_[i].clock, end - rows_[i].clock);
+    return {clocks_.data() + rows_[i].clock, end - rows_[i].clock};
   }
 
  private:

@@ -109,11 +109,11 @@ Status RowStore::PutPending() {
   }
   // OR FAIL, and no NOT NULL on the clock: a statement that need not be undone alone writes no
   // statement journal.
-  Status put = put_pending_.PrepareOnce(
-      db_,
-      "INSERT OR FAIL INTO crsql_rows(table_id, key, clock) "
-      "SELECT table_id, key, clock FROM crsql_pending_rows WHERE 1 "
-      "ON CONFLICT(table_id, key) DO UPDATE SET clock = excluded.clock");
+  Status put =
+      put_pending_.PrepareOnce(db_,
+                               "INSERT OR FAIL INTO crsql_rows(table_id, key, clock) "
+                               "SELECT table_id, key, clock FROM crsql_pending_rows WHERE 1 "
+                               "ON CONFLICT(table_id, key) DO UPDATE SET clock = excluded.clock");
   if (put.ok()) put = put_pending_.Run();
   pending_.Clear();
   return put;

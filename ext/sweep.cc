@@ -123,11 +123,11 @@ class Sweeper {
     }
     ok = ok && reader.ok();
     if (!ok) items_.resize(first);
-    chunks_.push_back({.name = {head_->sweep_site, head_->sweep_version, head_->sweep_chunk - 1,
-                                data.size()},
-                       .header = reader.header(),
-                       .first = static_cast<uint32_t>(first),
-                       .end = static_cast<uint32_t>(items_.size())});
+    chunks_.push_back(
+        {.name = {head_->sweep_site, head_->sweep_version, head_->sweep_chunk - 1, data.size()},
+         .header = reader.header(),
+         .first = static_cast<uint32_t>(first),
+         .end = static_cast<uint32_t>(items_.size())});
   }
 
   // Marks what is stale, row by row in the order of the stored clocks.
@@ -171,7 +171,8 @@ class Sweeper {
   Status MarkRows(const std::vector<RowStore::RowName>& names) {
     size_t next = 0;
     const auto mark_implied = [&](size_t end) {
-      for (; next < end; next++) MarkRow(names[next].table, RowClock::Implied(), false, rows_[next]);
+      for (; next < end; next++)
+        MarkRow(names[next].table, RowClock::Implied(), false, rows_[next]);
     };
     RowClock clock;
     TRIBUTARY_RETURN_IF_ERROR(

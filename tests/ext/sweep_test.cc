@@ -27,7 +27,7 @@ class SweepTest : public ::testing::Test {
   void Fill(int n) { Fill(db_, n); }
   void Fill(Db& db, int n) {
     db.Do("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " +
-           std::to_string(n) + ") INSERT INTO foo SELECT i, i, i FROM n");
+          std::to_string(n) + ") INSERT INTO foo SELECT i, i, i FROM n");
   }
   void CopyTo(Db& to, const std::string& condition = "1") {
     EXPECT_EQ(ApplyChanges(to, ReadChanges(db_, condition)), "");

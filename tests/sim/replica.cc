@@ -177,8 +177,9 @@ void World::ExpectHealthy(Replica* replica) {
   const std::string problems = replica->db->Get("SELECT * FROM crsql_check()");
   if (!problems.empty()) Fail(std::string("crsql_check of ") + replica->name + ": " + problems);
   // SQLite 3.40 finds wrong NULLs and types in WITHOUT ROWID tables whose key does not come first,
-  // with or without this extension: CREATE TABLE t(c NUMERIC DEFAULT 'x', k INT PRIMARY KEY) WITHOUT
-  // ROWID; INSERT INTO t VALUES('x', 3), (5, 7). The values themselves are compared by ExpectEqual.
+  // with or without this extension: CREATE TABLE t(c NUMERIC DEFAULT 'x', k INT PRIMARY KEY)
+  // WITHOUT ROWID; INSERT INTO t VALUES('x', 3), (5, 7). The values themselves are compared by
+  // ExpectEqual.
   const std::string false_alarm =
       sqlite3_libversion_number() < 3042000 ? "integrity_check GLOB '* value in *'" : "0";
   const std::string integrity = replica->db->Get(
