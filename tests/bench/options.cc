@@ -164,7 +164,7 @@ the same run. Prints a table in Markdown.
 
   --n N[,N[,N]]    rows, 1000 or more (default 100000); several show how the
                    costs grow
-  --growth         --n 10000,100000,1000000 --shapes todo; takes minutes
+  --growth         --n 10000,100000,1000000 --shapes todo; about 4 minutes
   --quick          --n 10000; about ten seconds
   --shapes A,B     todo (text key + 7 columns), narrow (integer key + 2), wide
                    (text key + 20)

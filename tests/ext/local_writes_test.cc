@@ -223,8 +223,8 @@ TEST_F(LocalWrites, UpdateFromAndReturning) {
             "foo 010901 -1 NULL 2 4 me 2 0");
 }
 
-// The list of rows whose clocks are read at once points to the reader's keys, and can be seen by any
-// statement.
+// The list of rows whose clocks are read at once points to the reader's keys, and any statement can
+// see it.
 TEST(DamagedClocks, LeaveNoListBehind) {
   Db db;
   db.Do(
