@@ -92,16 +92,24 @@ Status CheckIndexes(sqlite3* db, const std::string& name) {
   bool row;
   TRIBUTARY_RETURN_IF_ERROR(
       s.Prepare(db,
-                "SELECT l.name, l.origin, x.name, x.coll FROM pragma_index_list(?1, 'main') l, "
+                "SELECT l.name, l.origin, x.name, x.coll, (SELECT group_concat(name, ', ') FROM "
+                "pragma_index_info(l.name, 'main')) FROM pragma_index_list(?1, 'main') l, "
                 "pragma_index_xinfo(l.name, 'main') x WHERE l.\"unique\" AND x.key"));
   s.BindText(1, name);
   for (;;) {
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
     if (!row) return {};
     if (s.Text(1) != "pk") {
-      return Refuse(name, absl::StrCat("it has the unique index ", std::string(s.Text(0)),
-                                       " besides the primary key, which two replicas can fill with "
-                                       "conflicting rows; drop it or make it an ordinary index"));
+      // The index of a constraint has a name that its owner never saw and cannot be dropped.
+      const bool constraint = s.Text(1) == "u";
+      return Refuse(name,
+                    absl::StrCat("it has ",
+                                 constraint ? absl::StrCat("a UNIQUE constraint on ", s.Text(4))
+                                            : absl::StrCat("the unique index ", s.Text(0)),
+                                 " besides the primary key, which two replicas can fill with "
+                                 "conflicting rows; ",
+                                 constraint ? "make the table anew without it"
+                                            : "drop it or make it an ordinary index"));
     }
     if (!absl::EqualsIgnoreCase(s.Text(3), "BINARY")) {
       return Refuse(name, absl::StrCat("key column ", std::string(s.Text(2)), " has collation ",

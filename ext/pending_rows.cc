@@ -41,7 +41,11 @@ int BestIndex(sqlite3_vtab*, sqlite3_index_info*) { return SQLITE_OK; }
 
 int Open(sqlite3_vtab* t, sqlite3_vtab_cursor** out) {
   Connection* c = static_cast<PendingTable*>(t)->connection;
-  if (!c->has_stores()) return SQLITE_ERROR;
+  if (!c->has_stores()) {
+    sqlite3_free(t->zErrMsg);
+    t->zErrMsg = sqlite3_mprintf("crsql_pending_rows is internal");
+    return SQLITE_ERROR;
+  }
   auto* cursor = new (std::nothrow) PendingCursor();
   *out = cursor;
   if (cursor == nullptr) return SQLITE_NOMEM;

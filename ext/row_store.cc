@@ -1,5 +1,6 @@
 #include "ext/row_store.h"
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 
 namespace tributary {
@@ -69,6 +70,8 @@ Status RowStore::ReadAll(absl::Span<const RowName> rows,
       "SELECT p.rowid, r.clock FROM crsql_pending_rows p CROSS JOIN crsql_rows r "
       "WHERE r.table_id = p.table_id AND r.key = p.key"));
   pending_.Clear();
+  // After an error, too: the keys are the caller's, and any statement may read the list.
+  const absl::Cleanup clear = [this] { pending_.Clear(); };
   for (const RowName& r : rows) pending_.Add(r.table->id(), r.key);
   ScopedReset reset(&get_pending_);
   for (;;) {
@@ -78,7 +81,6 @@ Status RowStore::ReadAll(absl::Span<const RowName> rows,
     TRIBUTARY_RETURN_IF_ERROR(
         found(static_cast<size_t>(get_pending_.Int(0)), get_pending_.Blob(1)));
   }
-  pending_.Clear();
   return {};
 }
 

@@ -2,7 +2,7 @@
 **
 ** Loadable: load tributary.so (its entry point is found by name). Static: link libtributary.a and
 ** call sqlite3_tributary_init(db, &message, NULL) on each connection right after it was opened, or
-** hand the function to sqlite3_auto_extension(). Everything else is SQL; see ext/README.md.
+** hand the function to sqlite3_auto_extension(). Everything else is SQL; see ext/SQL.md.
 **
 ** Result: SQLITE_OK (or SQLITE_OK_LOAD_PERMANENTLY from a loadable build), else a result code, and
 ** *error is then a message to be freed with sqlite3_free(). Calling it twice on one connection is

@@ -22,7 +22,7 @@ Status UnknownOption(std::string_view name, const std::vector<Option>& options) 
   for (const Option& o : options) names.push_back(o.name);
   const std::string_view near = Nearest(name, names);
   std::string message = "unknown option " + std::string(name);
-  if (!near.empty()) message += "; did you mean " + std::string(near) + "?";
+  message += near.empty() ? "; see --help" : "; did you mean " + std::string(near) + "?";
   return {ExitCode::kUsage, message};
 }
 

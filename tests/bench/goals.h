@@ -27,6 +27,7 @@ enum class Metric {
   kMergeAgain,
   kMergeMemory,
   kUpgrade,
+  kReopen,
   kOpen,
 };
 
@@ -36,7 +37,7 @@ struct MetricInfo {
 
   Metric metric;
   std::string id;     // in JSON
-  std::string label;  // for people
+  std::string label;  // for people; 31 columns at most, see report.cc
   std::string unit;
   Judge judge;
   bool whole_database;  // not about one shape, measured once

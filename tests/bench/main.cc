@@ -23,9 +23,7 @@
 namespace tributary::bench {
 namespace {
 
-volatile sig_atomic_t stop_asked = 0;
-
-void OnStop(int /*signal*/) { stop_asked = 1; }
+void OnStop(int /*signal*/) { AskToStop(); }
 
 // Work whose last step is measured; the steps before prepare files for it.
 struct Group {
@@ -70,46 +68,48 @@ class Progress {
 
 class Bench {
  public:
-  Bench(const Options& options, Environment env, bool with_extension)
-      : options_(options),
-        env_(std::move(env)),
-        with_extension_(with_extension),
-        progress_(CountUnits()) {}
+  Bench(const Options& options, Environment env)
+      : options_(options), env_(std::move(env)), progress_(CountUnits()) {}
 
   Results Run() {
     for (const std::string& name : options_.shapes) {
-      for (const int64_t rows : options_.RowCountsOf(name)) {
+      for (const int64_t rows : options_.row_counts) {
         for (const Group& group : AllGroups()) {
-          // Kept with the first table that is printed.
-          const bool first = name == options_.shapes[0] && rows == options_.row_counts[0];
-          if (group.whole_database && !first) continue;
+          if (group.whole_database && !(Wanted(group) && name == options_.shapes[0])) continue;
           RunGroup(group, *FindShape(name), rows);
         }
       }
+    }
+    if (StopAsked() && results_.failures().empty()) {
+      results_.AddFailure({Contender::kTributary, "", "interrupted"});
     }
     return std::move(results_);
   }
 
  private:
+  // What depends on neither shape nor rows is measured once, and has no place in a table of growth.
+  bool Wanted(const Group& group) const {
+    return !group.whole_database || options_.row_counts.size() == 1;
+  }
+
   int CountUnits() const {
     int units = 0;
     for (const Group& group : AllGroups()) {
-      if (group.whole_database) units += options_.RepsOf(options_.row_counts[0]);
-      for (const std::string& name : options_.shapes) {
-        if (group.whole_database) continue;
-        for (const int64_t rows : options_.RowCountsOf(name)) units += options_.RepsOf(rows);
+      if (!Wanted(group)) continue;
+      const size_t shapes = group.whole_database ? 1 : options_.shapes.size();
+      for (const int64_t rows : options_.row_counts) {
+        units += options_.RepsOf(rows) * static_cast<int>(shapes);
       }
     }
-    return units * (with_extension_ ? 2 : 1);
+    return units * 2;
   }
 
   void RunGroup(const Group& group, const Shape& shape, int64_t rows) {
     std::set<Contender> gave_up;
-    if (!with_extension_) gave_up.insert(Contender::kTributary);
     for (int rep = 0; rep < options_.RepsOf(rows); ++rep) {
       for (int turn = 0; turn < 2; ++turn) {
         const auto contender = static_cast<Contender>((rep + turn) % 2);
-        if (gave_up.contains(contender) || stop_asked != 0) continue;
+        if (gave_up.contains(contender) || StopAsked()) continue;
         progress_.Next(shape.name + " " + std::to_string(rows) + ", " + group.name);
         const Task task{&env_, contender, &shape, rows};
         if (!RunSteps(group, task, rep)) gave_up.insert(contender);
@@ -125,8 +125,7 @@ class Bench {
       results_.Add(*task.shape, task.rows, rep, task.contender, result);
       if (!result.error.empty()) {
         const std::string where = task.shape->name + " " + std::to_string(task.rows);
-        results_.AddFailure(
-            {task.contender, where, stop_asked != 0 ? "interrupted" : result.error});
+        results_.AddFailure({task.contender, where, result.error});
         done = false;
         break;
       }
@@ -141,27 +140,9 @@ class Bench {
 
   const Options& options_;
   Environment env_;
-  bool with_extension_;
   Progress progress_;
   Results results_;
 };
-
-Results RunAll(const Options& options, const std::string& scratch) {
-  const bool with_extension =
-      IsLinkedStatically() || (!options.so.empty() && access(options.so.c_str(), R_OK) == 0);
-  // An absolute path, because the loader looks elsewhere for a name without a slash.
-  std::error_code ignored;
-  const std::string so = with_extension && !IsLinkedStatically()
-                             ? std::filesystem::absolute(options.so, ignored).string()
-                             : "";
-  Results results = Bench(options, {scratch, so}, with_extension).Run();
-  if (!with_extension) {
-    results.AddFailure(
-        {Contender::kTributary, "",
-         options.so.empty() ? "no extension was given (--so FILE)" : "missing: " + options.so});
-  }
-  return results;
-}
 
 int Main(int argc, char** argv) {
   Options options;
@@ -174,18 +155,32 @@ int Main(int argc, char** argv) {
     std::fputs(Usage().c_str(), stdout);
     return 0;
   }
+  // Said now, not after minutes.
+  if (!IsLinkedStatically() && access(options.so.c_str(), R_OK) != 0) {
+    std::fprintf(stderr, "tributary_bench: no extension to measure: %s (see --so)\n",
+                 options.so.empty() ? "none given" : options.so.c_str());
+    return 2;
+  }
+  if (!options.json.empty() && !WriteJson(options, {}, options.json)) {
+    std::fprintf(stderr, "tributary_bench: cannot write %s\n", options.json.c_str());
+    return 2;
+  }
   const std::string scratch = MakeScratchDir(options);
   if (scratch.empty()) {
-    std::fprintf(stderr, "tributary_bench: no directory to write to (try --dir)\n");
+    std::fprintf(stderr, "tributary_bench: cannot make a directory in %s (see --dir)\n",
+                 options.dir.empty() ? "TMPDIR" : options.dir.c_str());
     return 2;
   }
   struct sigaction stop {};
   stop.sa_handler = OnStop;
   sigaction(SIGINT, &stop, nullptr);
   sigaction(SIGTERM, &stop, nullptr);
+  sigaction(SIGHUP, &stop, nullptr);
 
-  const Results results = RunAll(options, scratch);
   std::error_code ignored;
+  // An absolute path, because the loader looks elsewhere for a name without a slash.
+  const std::string so = std::filesystem::absolute(options.so, ignored).string();
+  const Results results = Bench(options, {scratch, so}).Run();
   std::filesystem::remove_all(scratch, ignored);
 
   PrintReport(options, results, std::filesystem::path(scratch).parent_path().string(), stdout);
@@ -193,7 +188,7 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "tributary_bench: cannot write %s\n", options.json.c_str());
     return 1;
   }
-  if (!results.failures().empty() || stop_asked != 0) return 1;
+  if (!results.failures().empty()) return 1;
   return options.check && CountMissed(options, results) > 0 ? 1 : 0;
 }
 

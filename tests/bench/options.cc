@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 #include <string_view>
 
 #include "tests/bench/shape.h"
@@ -18,10 +19,11 @@ namespace {
 
 // Rows of --quick: enough for stable ratios, few enough for a demo.
 constexpr int64_t kQuickRows = 10000;
-constexpr int kQuickReps = 3;
+const std::vector<int64_t> kGrowthRows{10000, 100000, 1000000};
 constexpr int64_t kLongRunRows = 1000000;
 constexpr int64_t kMinRows = 1000;
 constexpr int64_t kMaxRows = 100000000;
+constexpr size_t kMaxRowCounts = 3;  // more do not fit into 80 columns
 constexpr int kMaxReps = 1000;
 
 std::vector<std::string> Split(std::string_view text) {
@@ -61,10 +63,19 @@ bool SetOption(const std::string& name, const std::string& value, Options* optio
       if (!ParseInt(part, kMinRows, kMaxRows, &number)) return false;
       options->row_counts.push_back(number);
     }
+    std::sort(options->row_counts.begin(), options->row_counts.end());
+    const auto same = std::unique(options->row_counts.begin(), options->row_counts.end());
+    options->row_counts.erase(same, options->row_counts.end());
+    return options->row_counts.size() <= kMaxRowCounts;
   } else {  // --shapes
-    options->shapes = Split(value);
-    return std::all_of(options->shapes.begin(), options->shapes.end(),
-                       [](const std::string& s) { return FindShape(s) != nullptr; });
+    options->shapes.clear();
+    for (const std::string& name : Split(value)) {
+      if (FindShape(name) == nullptr) return false;
+      if (std::find(options->shapes.begin(), options->shapes.end(), name) ==
+          options->shapes.end()) {
+        options->shapes.push_back(name);
+      }
+    }
   }
   return true;
 }
@@ -80,85 +91,100 @@ bool HasRoom(const std::string& dir, uint64_t bytes) {
 
 }  // namespace
 
-std::vector<int64_t> Options::RowCountsOf(const std::string& shape) const {
-  std::vector<int64_t> counts = row_counts;
-  if (shape == shapes[0]) counts.insert(counts.end(), growth.begin(), growth.end());
-  std::sort(counts.begin(), counts.end());
-  counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
-  return counts;
-}
-
 int Options::RepsOf(int64_t rows) const { return rows < kLongRunRows || reps_given ? reps : 1; }
 
 bool ParseOptions(int argc, char** argv, Options* options, std::string* error) {
   options->so = TRIBUTARY_SO;
   static constexpr std::string_view kWithValue[] = {"--so", "--json",    "--dir",   "--reps",
                                                     "--n",  "--timeout", "--shapes"};
-  bool rows_given = false;
+  static constexpr std::string_view kAlone[] = {"--help",   "-h",         "--quick",
+                                                "--growth", "--absolute", "--check"};
+  const auto has = [](const auto& names, const std::string& name) {
+    return std::find(std::begin(names), std::end(names), name) != std::end(names);
+  };
+  std::set<std::string> given;
   for (int i = 1; i < argc; ++i) {
     std::string name = argv[i];
-    if (name == "--help" || name == "-h") {
-      options->help = true;
-    } else if (name == "--quick") {
-      options->quick = true;
-    } else if (name == "--check") {
-      options->check = true;
-    } else {
-      std::string value;
-      const size_t equals = name.find('=');
-      const bool joined = equals != std::string::npos;
+    std::string value;
+    const size_t equals = name.find('=');
+    const bool joined = equals != std::string::npos;
+    if (joined) {
+      value = name.substr(equals + 1);
+      name.resize(equals);
+    }
+    given.insert(name);
+    if (has(kAlone, name)) {
       if (joined) {
-        value = name.substr(equals + 1);
-        name.resize(equals);
-      }
-      const bool known =
-          std::find(std::begin(kWithValue), std::end(kWithValue), name) != std::end(kWithValue);
-      if (!known) {
-        *error = "unknown option " + name + " (see --help)";
+        *error = name + " takes no value (see --help)";
         return false;
       }
-      if (!joined && i + 1 >= argc) {
-        *error = name + " needs a value (see --help)";
-        return false;
-      }
-      if (!joined) value = argv[++i];
-      if (!SetOption(name, value, options)) {
-        *error = "bad value for " + name;
-        *error += ": " + value + " (see --help)";
-        return false;
-      }
-      rows_given |= name == "--n";
-      options->reps_given |= name == "--reps";
+      continue;
+    }
+    if (!has(kWithValue, name)) {
+      *error = name.starts_with("-") ? "unknown option " : "unexpected argument ";
+      *error += name + " (see --help)";
+      return false;
+    }
+    if (!joined && i + 1 >= argc) {
+      *error = name + " needs a value (see --help)";
+      return false;
+    }
+    if (!joined) value = argv[++i];
+    if (!SetOption(name, value, options)) {
+      *error = "bad value for " + name;
+      *error += ": '" + value + "' (see --help)";
+      return false;
     }
   }
-  if (options->quick && !rows_given) options->row_counts = {kQuickRows};
-  if (options->quick && !options->reps_given) options->reps = kQuickReps;
-  if (options->quick || rows_given) options->growth.clear();
+  options->help = given.contains("--help") || given.contains("-h");
+  options->absolute = given.contains("--absolute");
+  options->check = given.contains("--check");
+  options->reps_given = given.contains("--reps");
+  options->so_given = given.contains("--so");
+  const bool quick = given.contains("--quick");
+  const bool growth = given.contains("--growth");
+  if (static_cast<int>(quick) + static_cast<int>(growth) + static_cast<int>(given.contains("--n")) >
+      1) {
+    *error = "only one of --n, --quick and --growth (see --help)";
+    return false;
+  }
+  if (quick) options->row_counts = {kQuickRows};
+  if (growth) {
+    options->row_counts = kGrowthRows;
+    if (!given.contains("--shapes")) options->shapes = {"todo"};
+  }
   return true;
 }
 
 std::string Usage() {
   return R"(usage: tributary_bench [options]
 
-What tracking and merging cost, as ratios to plain SQLite doing the same work in the same run.
+What tracking and merging cost, as ratios to plain SQLite doing the same work in
+the same run. Prints a table in Markdown.
 
-  --n N[,N...]     rows; several print how the costs grow. Default 100000, and besides
-                   10000 and 1000000 for the first shape
-  --shapes A,B     todo (text key + 7), narrow (integer key + 2), wide (text key + 20)
-  --reps R         repetitions, of which medians are shown (default 3)
-  --quick          10,000 rows and one compact table, in about ten seconds
-  --so FILE        the extension to measure
-  --dir DIR        where the databases go (default /dev/shm, else TMPDIR)
-  --json FILE      write every measurement there as well
-  --timeout S      give up on one step after S seconds (default 600)
+  --n N[,N[,N]]    rows, 1000 or more (default 100000); several show how the
+                   costs grow
+  --growth         --n 10000,100000,1000000 --shapes todo; about 4 minutes
+  --quick          --n 10000; about ten seconds
+  --shapes A,B     todo (text key + 7 columns), narrow (integer key + 2), wide
+                   (text key + 20)
+  --reps R         repetitions, of which medians are shown (default 3; 1 with a
+                   million rows or more)
+  --absolute       print times and sizes as well, a table for each shape
   --check          exit 1 where a goal is missed
+  --json FILE      write every measurement there as well
+  --so FILE        the extension to measure
+  --dir DIR        where the databases go (default /dev/shm, else TMPDIR); what
+                   is made there is removed
+  --timeout S      give up on one step after S seconds (default 600)
   --help           this text
 
-exit status: 0 done, 1 a measurement failed (or, with --check, a goal was missed), 2 usage
+exit status: 0 done, 1 a measurement failed (or, with --check, a goal was
+missed), 2 wrong usage
 
 examples:
   tributary_bench --quick
-  tributary_bench --shapes todo --n 10000,100000,1000000
+  tributary_bench --shapes wide --n 10000,100000
   tributary_bench --reps 9 --json bench.json --check
 )";
 }
@@ -167,7 +193,7 @@ std::string MakeScratchDir(const Options& options) {
   std::string base = options.dir;
   if (base.empty()) {
     const char* tmp = std::getenv("TMPDIR");
-    const int64_t rows = options.RowCountsOf(options.shapes[0]).back();
+    const int64_t rows = options.row_counts.back();
     base = HasRoom("/dev/shm", BytesNeeded(rows)) ? "/dev/shm" : tmp != nullptr ? tmp : "/tmp";
   }
   std::string path = base + "/tributary-bench.XXXXXX";

@@ -9,22 +9,19 @@
 namespace tributary::bench {
 
 struct Options {
-  std::vector<int64_t> row_counts{100000};
-  // More row counts, for the first shape only: how the costs grow. None with --n or --quick.
-  std::vector<int64_t> growth{10000, 1000000};
+  std::vector<int64_t> row_counts{100000};  // ascending; with several, growth is shown
   std::vector<std::string> shapes{"todo", "narrow", "wide"};
   int reps = 3;
   bool reps_given = false;
-  bool quick = false;
+  bool absolute = false;
   bool check = false;
-  std::string so;       // the extension; unused where it is linked in
+  std::string so;  // the extension; unused where it is linked in
+  bool so_given = false;
   std::string json;     // file for the machine-readable result, "" for none
   std::string dir;      // scratch directory, "" to let the program choose
   int timeout_s = 600;  // for one unit
   bool help = false;
 
-  // In ascending order.
-  std::vector<int64_t> RowCountsOf(const std::string& shape) const;
   // A run of a million rows is long enough to need no repetition, unless told otherwise.
   int RepsOf(int64_t rows) const;
 };

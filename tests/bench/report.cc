@@ -3,18 +3,25 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <string_view>
+#include <vector>
 
 namespace tributary::bench {
 namespace {
 
-constexpr int kLabelWidth = 39;
-constexpr int kFigureWidth = 12;
-constexpr int kMarkWidth = 9;
+// The tables are Markdown, to be pasted as they are, and fit into 80 columns: "| " and " |" around
+// the cells and " | " between them.
+constexpr int kLabelWidth = 31;
+constexpr int kGoalWidth = 9;
+constexpr int kFigureWidth = 7;
+constexpr int kGrowthWidth = 12;
+constexpr int kUnitWidth = 9;
+constexpr int kAbsoluteWidth = 8;
 
-enum class Ink { kPlain, kBold, kDim, kGreen, kRed, kYellow };
+enum class Ink { kPlain, kBold, kDim, kGreen, kRed };
 
 class Pen {
  public:
@@ -27,8 +34,7 @@ class Pen {
 
   // Pads to `width` columns, on the left where it is negative. Text is ASCII.
   void Write(const std::string& text, int width = 0, Ink ink = Ink::kPlain) const {
-    static constexpr const char* kCodes[] = {"",         "\033[1m",    "\033[2m",
-                                             "\033[32m", "\033[1;31m", "\033[33m"};
+    static constexpr const char* kCodes[] = {"", "\033[1m", "\033[2m", "\033[32m", "\033[1;31m"};
     const size_t wanted = static_cast<size_t>(std::abs(width));
     const std::string gap(wanted > text.size() ? wanted - text.size() : 0, ' ');
     const bool inked = colour_ && ink != Ink::kPlain;
@@ -65,141 +71,151 @@ std::string Rows(int64_t rows) {
   return text;
 }
 
-std::string Figure(const MetricInfo& info, const std::optional<double>& value) {
-  if (!value) return "-";
-  switch (info.judge) {
-    case MetricInfo::Judge::kRatio:
-      return Number(*value) + "x";
-    case MetricInfo::Judge::kAbsolute:
-      return Number(*value) + " " + info.unit;
-    case MetricInfo::Judge::kExcess:
-      return Format("%+.1f ", *value) + info.unit;
-  }
-  return "";
+// What a metric is judged by. Where that is no ratio, the unit is in the row's label.
+std::string Figure(const MetricInfo& info, const Outcome& outcome) {
+  if (!outcome.figure) return "-";
+  std::string text = info.judge == MetricInfo::Judge::kExcess ? Format("%+.1f", *outcome.figure)
+                                                              : Number(*outcome.figure);
+  return text + (outcome.verdict == Verdict::kMissed ? "*" : "");
 }
 
-std::string GoalText(const MetricInfo& info, const Outcome& outcome) {
-  if (!outcome.goal) return "";
-  std::string text = Number(outcome.goal->limit);
-  text += info.judge == MetricInfo::Judge::kRatio ? "x" : " " + info.unit;
-  return outcome.goal->binding ? text : "(" + text + ")";
-}
-
-std::string Mark(Verdict verdict) {
-  static constexpr const char* kMarks[] = {"", "ok", "MISS", "(ok)", "(over)"};
-  return kMarks[static_cast<int>(verdict)];
+std::string LabelWithUnit(const MetricInfo& info) {
+  return info.label + (info.unit == "us/row" ? "" : ", " + info.unit);
 }
 
 Ink InkOf(Verdict verdict) {
-  static constexpr Ink kInks[] = {Ink::kDim, Ink::kGreen, Ink::kRed, Ink::kDim, Ink::kYellow};
-  return kInks[static_cast<int>(verdict)];
+  return verdict == Verdict::kMet      ? Ink::kGreen
+         : verdict == Verdict::kMissed ? Ink::kRed
+                                       : Ink::kPlain;
 }
 
-// A metric that is about no shape is stored, and shown, with the first one that was asked for.
-bool Shows(const Results& results, const Shape& shape, int64_t rows, const MetricInfo& info) {
-  return results.Has(shape, rows, info.metric);
-}
+struct Cell {
+  std::string text;
+  int width;  // negative: to the right
+  Ink ink = Ink::kPlain;
+};
 
-void PrintHeader(const Options& options, const std::string& scratch, const Pen& pen) {
-  pen.Write("What tracking costs", 0, Ink::kBold);
-  pen.Write(std::string(": Tributary against plain SQLite ") + sqlite3_libversion());
-  pen.EndLine();
-  pen.Write("CPU time, medians of " + std::to_string(options.reps) +
-                (options.reps == 1 ? " run" : " interleaved runs") + ", files in " + scratch +
-                (IsLinkedStatically() ? "" : ", " + options.so),
-            0, Ink::kDim);
-  pen.EndLine();
-}
-
-void PrintFull(const Results& results, const Shape& shape, int64_t rows, const Pen& pen) {
-  pen.EndLine();
-  pen.Write(shape.name, 0, Ink::kBold);
-  pen.Write(": " + shape.title + ", " + Rows(rows) + " rows");
-  pen.EndLine();
-  pen.Write("", kLabelWidth);
-  for (const char* head : {"plain", "tributary", "cost", "goal"}) {
-    pen.Write(head, -kFigureWidth, Ink::kDim);
+void PrintRow(const std::vector<Cell>& cells, const Pen& pen) {
+  for (const Cell& cell : cells) {
+    pen.Write(&cell == cells.data() ? "| " : " | ", 0, Ink::kDim);
+    pen.Write(cell.text, cell.width, cell.ink);
   }
+  pen.Write(" |", 0, Ink::kDim);
   pen.EndLine();
-  for (const MetricInfo& info : AllMetrics()) {
-    if (!Shows(results, shape, rows, info)) continue;
-    const Outcome outcome = results.Judge(shape, rows, info.metric);
-    pen.Write("  " + info.label, kLabelWidth);
-    pen.Write(outcome.plain ? Number(*outcome.plain) : "-", -kFigureWidth);
-    pen.Write(outcome.tributary ? Number(*outcome.tributary) : "-", -kFigureWidth);
-    pen.Write(Figure(info, outcome.figure), -kFigureWidth, Ink::kBold);
-    pen.Write(GoalText(info, outcome), -kFigureWidth, Ink::kDim);
-    pen.Write("  " + Mark(outcome.verdict), kMarkWidth, InkOf(outcome.verdict));
-    pen.Write(info.unit, 0, Ink::kDim);
+}
+
+void PrintHead(const std::vector<Cell>& cells, const Pen& pen) {
+  pen.EndLine();
+  PrintRow(cells, pen);
+  std::string line;
+  for (const Cell& cell : cells) {
+    const auto width = static_cast<size_t>(std::abs(cell.width));
+    line += '|' + std::string(width + 1, '-') + (cell.width < 0 ? ':' : '-');
+  }
+  pen.Write(line + '|', 0, Ink::kDim);
+  pen.EndLine();
+}
+
+void PrintTitle(const Options& options, const std::string& scratch, const Pen& pen) {
+  pen.Write("Tributary against plain SQLite ", 0, Ink::kBold);
+  pen.Write(sqlite3_libversion(), 0, Ink::kBold);
+  pen.EndLine();
+  std::string runs;
+  for (const int64_t rows : options.row_counts) {
+    const int reps = options.RepsOf(rows);
+    if (!runs.empty() && reps == options.RepsOf(options.row_counts[0])) continue;
+    if (!runs.empty()) runs += ", from a million rows ";
+    runs += reps == 1 ? "one run" : "medians of " + std::to_string(reps) + " runs";
+    if (reps != options.RepsOf(options.row_counts[0])) break;
+  }
+  pen.Write("CPU time, " + runs + "; files in " + scratch + ".");
+  pen.EndLine();
+  if (options.so_given && !IsLinkedStatically()) {
+    pen.Write("Extension: " + options.so);
     pen.EndLine();
   }
 }
 
-// The binding goals of all shapes in one cell, "1.4 / 2 / 1.3x"; once where they are the same.
-std::string CompactGoal(const Options& options, const MetricInfo& info) {
-  std::string text;
-  double before = -1;
+// The goals of the shapes that are shown: "1.4/2/1.3" where each has its own, "1.7 todo" where
+// there is one for that shape only.
+std::string GoalText(const Options& options, const MetricInfo& info) {
+  std::vector<std::string> goals;
+  std::string only;
   for (const std::string& name : options.shapes) {
     const std::optional<Goal> goal = GoalOf(info.metric, FindShape(name)->kind);
-    if (!goal || !goal->binding || goal->limit == before) continue;
-    text += (text.empty() ? "" : " / ") + Format("%g", goal->limit);
-    before = goal->limit;
+    if (!goal || !goal->binding) continue;
+    goals.push_back(Format("%g", goal->limit));
+    only = name;
   }
-  if (text.empty()) return "";
-  return text + (info.judge == MetricInfo::Judge::kRatio ? "x" : " " + info.unit);
+  if (goals.empty()) return "";
+  if (goals.size() < options.shapes.size()) return goals[0] + " " + only;
+  if (std::all_of(goals.begin(), goals.end(), [&](const auto& g) { return g == goals[0]; })) {
+    return goals[0];
+  }
+  std::string text;
+  for (const std::string& goal : goals) text += (text.empty() ? "" : "/") + goal;
+  return text;
 }
 
 // One table for all shapes: figures and verdicts.
-void PrintCompact(const Options& options, const Results& results, int64_t rows, const Pen& pen) {
-  pen.EndLine();
-  pen.Write(Rows(rows) + " rows", kLabelWidth, Ink::kBold);
-  for (const std::string& name : options.shapes) {
-    pen.Write(name, -kFigureWidth, Ink::kBold);
-    pen.Write("", kMarkWidth);
-  }
-  pen.Write("goal", 0, Ink::kDim);
-  pen.EndLine();
+void PrintSummary(const Options& options, const Results& results, int64_t rows, const Pen& pen) {
+  std::vector<Cell> head{{Rows(rows) + " rows", kLabelWidth, Ink::kBold}, {"goal", kGoalWidth}};
+  for (const std::string& name : options.shapes) head.push_back({name, -kFigureWidth, Ink::kBold});
+  PrintHead(head, pen);
   for (const MetricInfo& info : AllMetrics()) {
-    pen.Write("  " + info.label, kLabelWidth);
+    const bool ratio = info.judge == MetricInfo::Judge::kRatio;
+    std::vector<Cell> row{{ratio ? info.label : LabelWithUnit(info), kLabelWidth},
+                          {GoalText(options, info), kGoalWidth, Ink::kDim}};
     for (const std::string& name : options.shapes) {
       const Shape& shape = *FindShape(name);
-      const bool shown = Shows(results, shape, rows, info);
       const Outcome outcome = results.Judge(shape, rows, info.metric);
-      pen.Write(shown ? Figure(info, outcome.figure) : "", -kFigureWidth);
-      const std::string mark = shown ? "  " + Mark(outcome.verdict) : "";
-      pen.Write(mark, kMarkWidth, InkOf(outcome.verdict));
+      // What is about no shape is stored, and shown, with the first one.
+      const bool shown = results.Has(shape, rows, info.metric) || !info.whole_database;
+      row.push_back({shown ? Figure(info, outcome) : "", -kFigureWidth, InkOf(outcome.verdict)});
     }
-    pen.Write(CompactGoal(options, info), 0, Ink::kDim);
-    pen.EndLine();
+    PrintRow(row, pen);
+  }
+}
+
+// What --absolute adds: both contenders' own figures.
+void PrintAbsolute(const Results& results, const Shape& shape, int64_t rows, const Pen& pen) {
+  PrintHead({{shape.name + ", " + Rows(rows) + " rows", kLabelWidth, Ink::kBold},
+             {"unit", kUnitWidth},
+             {"plain", -kAbsoluteWidth},
+             {"ours", -kAbsoluteWidth},
+             {"cost", -kAbsoluteWidth}},
+            pen);
+  for (const MetricInfo& info : AllMetrics()) {
+    if (!results.Has(shape, rows, info.metric)) continue;
+    const Outcome outcome = results.Judge(shape, rows, info.metric);
+    const bool twice = info.judge == MetricInfo::Judge::kAbsolute;
+    PrintRow({{info.label, kLabelWidth},
+              {info.unit, kUnitWidth, Ink::kDim},
+              {outcome.plain ? Number(*outcome.plain) : "-", -kAbsoluteWidth},
+              {outcome.tributary ? Number(*outcome.tributary) : "-", -kAbsoluteWidth},
+              {twice ? "" : Figure(info, outcome), -kAbsoluteWidth, InkOf(outcome.verdict)}},
+             pen);
   }
 }
 
 // Per-row costs should stay where they are when the table grows.
 void PrintGrowth(const Options& options, const Results& results, const Shape& shape,
                  const Pen& pen) {
-  pen.EndLine();
-  pen.Write(shape.name, 0, Ink::kBold);
-  pen.Write(" as it grows: its own figures and the cost, per number of rows (! misses its goal)");
-  pen.EndLine();
-  pen.Write("", kLabelWidth);
-  const std::vector<int64_t> counts = options.RowCountsOf(shape.name);
-  for (const int64_t rows : counts) {
-    pen.Write(Rows(rows) + " ", -2 * kFigureWidth, Ink::kDim);
-  }
-  pen.EndLine();
+  std::vector<Cell> head{{shape.name + " (" + shape.title + ")", kLabelWidth, Ink::kBold}};
+  for (const int64_t rows : options.row_counts) head.push_back({Rows(rows), -kGrowthWidth});
+  PrintHead(head, pen);
   for (const MetricInfo& info : AllMetrics()) {
     if (info.whole_database) continue;
-    pen.Write("  " + info.label, kLabelWidth);
-    for (const int64_t rows : counts) {
+    std::vector<Cell> row{{LabelWithUnit(info), kLabelWidth}};
+    for (const int64_t rows : options.row_counts) {
       const Outcome outcome = results.Judge(shape, rows, info.metric);
-      pen.Write(outcome.tributary ? Number(*outcome.tributary) : "-", -kFigureWidth);
-      const bool twice = info.judge == MetricInfo::Judge::kAbsolute;
-      const bool missed = outcome.verdict == Verdict::kMissed;
-      pen.Write((twice ? "" : Figure(info, outcome.figure)) + (missed ? "!" : " "), -kFigureWidth,
-                missed ? Ink::kRed : Ink::kBold);
+      std::string text = Figure(info, outcome);
+      if (info.judge == MetricInfo::Judge::kRatio && outcome.tributary && outcome.figure) {
+        text = Number(*outcome.tributary) + " (" + text + ")";
+      }
+      row.push_back({text, -kGrowthWidth, InkOf(outcome.verdict)});
     }
-    pen.Write("  " + info.unit, 0, Ink::kDim);
-    pen.EndLine();
+    PrintRow(row, pen);
   }
 }
 
@@ -211,7 +227,7 @@ struct Tally {
 Tally Count(const Options& options, const Results& results) {
   Tally tally;
   for (const std::string& name : options.shapes) {
-    for (const int64_t rows : options.RowCountsOf(name)) {
+    for (const int64_t rows : options.row_counts) {
       for (const MetricInfo& info : AllMetrics()) {
         const Verdict verdict = results.Judge(*FindShape(name), rows, info.metric).verdict;
         tally.met += verdict == Verdict::kMet ? 1 : 0;
@@ -224,12 +240,16 @@ Tally Count(const Options& options, const Results& results) {
 
 void PrintEnd(const Options& options, const Results& results, const Pen& pen) {
   pen.EndLine();
+  pen.Write(options.row_counts.size() == 1
+                ? "Ratios to plain SQLite in the same run, where no unit is named."
+                : "Tributary's microseconds per row, or the unit named; in brackets the ratio.");
+  pen.EndLine();
   const Tally tally = Count(options, results);
-  if (tally.met + tally.missed > 0) {
-    pen.Write(std::to_string(tally.met) + " of " + std::to_string(tally.met + tally.missed) +
-                  " goals met.",
+  const int goals = tally.met + tally.missed;
+  if (goals > 0) {
+    pen.Write(std::to_string(tally.met) + " of " + std::to_string(goals) + " goals met" +
+                  (tally.missed > 0 ? "; * misses its goal." : "."),
               0, tally.missed == 0 ? Ink::kGreen : Ink::kBold);
-    pen.Write(" In brackets: a goal that is stated for the todo shape only.", 0, Ink::kDim);
     pen.EndLine();
   }
   for (const Failure& failure : results.failures()) {
@@ -283,19 +303,20 @@ std::string JsonOutcome(const Shape& shape, int64_t rows, const MetricInfo& info
 void PrintReport(const Options& options, const Results& results, const std::string& scratch,
                  std::FILE* out) {
   const Pen pen(out);
-  PrintHeader(options, scratch, pen);
-  for (const int64_t rows : options.row_counts) {
-    if (options.quick) {
-      PrintCompact(options, results, rows, pen);
-      continue;
-    }
+  PrintTitle(options, scratch, pen);
+  if (options.row_counts.size() == 1) {
+    PrintSummary(options, results, options.row_counts[0], pen);
+  } else {
     for (const std::string& name : options.shapes) {
-      PrintFull(results, *FindShape(name), rows, pen);
+      PrintGrowth(options, results, *FindShape(name), pen);
     }
   }
-  for (const std::string& name : options.shapes) {
-    if (options.RowCountsOf(name).size() < 2) continue;
-    PrintGrowth(options, results, *FindShape(name), pen);
+  if (options.absolute) {
+    for (const std::string& name : options.shapes) {
+      for (const int64_t rows : options.row_counts) {
+        PrintAbsolute(results, *FindShape(name), rows, pen);
+      }
+    }
   }
   PrintEnd(options, results, pen);
 }
@@ -311,7 +332,7 @@ bool WriteJson(const Options& options, const Results& results, const std::string
   bool first = true;
   for (const std::string& name : options.shapes) {
     const Shape& shape = *FindShape(name);
-    for (const int64_t rows : options.RowCountsOf(name)) {
+    for (const int64_t rows : options.row_counts) {
       for (const MetricInfo& info : AllMetrics()) {
         const Samples* samples = results.Find(shape, rows, info.metric);
         if (samples == nullptr) continue;

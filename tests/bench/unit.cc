@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -15,8 +16,12 @@
 namespace tributary::bench {
 namespace {
 
+constexpr int64_t kPollMs = 200;
+
 // Child to parent, one line each: "S step", "V metric value", "E message".
 int report_fd = -1;
+
+volatile sig_atomic_t stop_asked = 0;
 
 void SendLine(std::string line) {
   for (char& c : line) {
@@ -42,18 +47,21 @@ void HandleLine(const std::string& line, std::string* step, UnitResult* result) 
   }
 }
 
-// Reads until the child closes its end. False at the deadline.
+// Reads until the child closes its end. False at the deadline, or when asked to stop.
 bool Collect(int fd, int timeout_s, std::string* step, UnitResult* result) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(timeout_s);
   std::string buffer;
   while (true) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return false;
+    if (left.count() <= 0 || StopAsked()) return false;
     pollfd waiting{fd, POLLIN, 0};
-    const int ready = poll(&waiting, 1, static_cast<int>(left.count()));
+    // In steps, because a signal may come just before the call.
+    const auto wait = std::min<int64_t>(left.count(), kPollMs);
+    const int ready = poll(&waiting, 1, static_cast<int>(wait));
+    if (ready == 0) continue;
     if (ready < 0 && errno == EINTR) continue;
-    if (ready <= 0) return false;
+    if (ready < 0) return false;
     char bytes[4096];
     const ssize_t got = read(fd, bytes, sizeof bytes);
     if (got <= 0) return true;
@@ -67,6 +75,10 @@ bool Collect(int fd, int timeout_s, std::string* step, UnitResult* result) {
 }
 
 }  // namespace
+
+void AskToStop() { stop_asked = 1; }
+
+bool StopAsked() { return stop_asked != 0; }
 
 UnitResult RunUnit(int timeout_s, const std::function<void()>& body) {
   UnitResult result;
@@ -88,6 +100,7 @@ UnitResult RunUnit(int timeout_s, const std::function<void()>& body) {
     report_fd = ends[1];
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
     body();
     _exit(0);
   }
@@ -99,7 +112,9 @@ UnitResult RunUnit(int timeout_s, const std::function<void()>& body) {
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  if (!in_time) {
+  if (StopAsked()) {
+    result.error = step + ": interrupted";
+  } else if (!in_time) {
     result.error = step + ": not done after " + std::to_string(timeout_s) + " s";
   } else if (WIFSIGNALED(status)) {
     result.error = step + ": ended by signal " + std::to_string(WTERMSIG(status));

@@ -29,6 +29,10 @@ void Measure(Metric metric, double operations, const std::function<void()>& work
 // Ends the child; the parent counts the unit as failed.
 [[noreturn]] void Fail(const std::string& message);
 
+// Ends the running unit, and those that follow at their start. May be called by a signal handler.
+void AskToStop();
+bool StopAsked();
+
 }  // namespace tributary::bench
 
 #endif  // TRIBUTARY_TESTS_BENCH_UNIT_H_

@@ -65,6 +65,7 @@ for file in c.db d.db e.db f.db; do
   unchanged $file "$sum"
 done
 expect 1 init d.db
+has err 'UNIQUE constraint on mail'
 has err 'u'
 
 # Virtual tables and what lies under them.

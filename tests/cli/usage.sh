@@ -35,6 +35,8 @@ expect 2 frobnicate
 has err 'tributary --help'
 expect 2 log x.db --sinc 3
 has err 'did you mean --since?'
+expect 2 log x.db --frobnicate
+has err 'unknown option --frobnicate; see --help'
 expect 2 log x.db --since
 has err 'needs a value'
 expect 2 log x.db --since many
