@@ -4,12 +4,12 @@
 //   faults_test --full               all of them, on new and on used connections; takes long
 //   faults_test --script short --step merge   only these; also --kind, --points
 //   faults_test --script short --step merge --kind new --n 17 --once --cold --retry   one case
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
