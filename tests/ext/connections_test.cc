@@ -115,6 +115,24 @@ TEST_P(JournalModes, TwoConnections) {
   EXPECT_EQ(a.Get("SELECT * FROM crsql_check()"), "");
 }
 
+// The first that a connection hears of a schema that another has changed is in crsql_as_table.
+TEST_P(JournalModes, AsTableAfterAnothersAlter) {
+  TempDir dir;
+  const std::string path = dir.File("f.db");
+  Db a(path);
+  a.Do(std::string("PRAGMA journal_mode = ") + GetParam() + ";" + kFoo);
+  a.Do("INSERT INTO foo VALUES(1, 2, 3)");
+  {
+    Db b(path);
+    b.Do("ALTER TABLE foo RENAME TO bar; CREATE TABLE t(k PRIMARY KEY, v)");
+  }
+  EXPECT_EQ(a.Get("SELECT crsql_as_table('bar')"), "NULL");
+  EXPECT_EQ(a.Get("SELECT name FROM sqlite_schema WHERE type = 'trigger'"), "");
+  EXPECT_EQ(a.Get("SELECT count(*) FROM crsql_tables"), "0");
+  a.Do("UPDATE bar SET b = 4");
+  EXPECT_EQ(a.Int("SELECT crsql_db_version()"), 1) << "not tracked";
+}
+
 INSTANTIATE_TEST_SUITE_P(All, JournalModes,
                          ::testing::Values("WAL", "DELETE", "TRUNCATE", "PERSIST", "MEMORY"),
                          [](const auto& tested) { return std::string(tested.param); });
