@@ -436,6 +436,28 @@ TEST(HostConnection, LowLimits) {
   EXPECT_EQ(db.Int("SELECT count(*) FROM crsql_changes"), 2);
 }
 
+// The extension fails to load, or works; whatever it had registered when memory ran out.
+TEST(HostConnection, LoadingWithLittleMemory) {
+  int failed = 0;
+  for (int64_t room = 1;; room += 64 + room / 8) {
+    Db db(":memory:", {.extension = false});
+    std::string error;
+    sqlite3_hard_heap_limit64(sqlite3_memory_used() + room);
+    const int rc = LoadExtension(db.handle(), &error);
+    sqlite3_hard_heap_limit64(0);
+    if (rc == SQLITE_OK) {
+      db.Do(kFoo);
+      db.Do("INSERT INTO foo VALUES(1, 2, 3)");
+      EXPECT_EQ(db.Int("SELECT count(*) FROM crsql_changes"), 2) << room;
+      break;
+    }
+    failed++;
+    EXPECT_EQ(db.Get("SELECT 1"), "1") << room;
+    EXPECT_EQ(db.Close(), SQLITE_OK) << room;
+  }
+  EXPECT_GT(failed, 5);
+}
+
 TEST(HostConnection, InterruptAndProgressHandler) {
   Db db;
   db.Do(kFoo);
