@@ -7,7 +7,10 @@
 #   tests/planted/run.sh --check      only whether each still changes its file
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d)
+# Always the same folder: ccache then has what the last run built.
+work=$root/build/planted
+mkdir -p "$root/build"
+mkdir "$work" || { echo "another run is under way, or was killed: remove $work"; exit 1; }
 trap 'rm -rf "$work"' EXIT
 check=0
 if [ "${1-}" = --check ]; then check=1 && shift; fi
@@ -19,8 +22,6 @@ done
 mkdir "$work/build"
 ln -s "$(readlink -f "$root/build/deps")" "$work/build/deps"
 cd "$work" || exit 1
-# For ccache: the objects of one run are those of the next, in another folder.
-export CCACHE_BASEDIR=$work CCACHE_NOHASHDIR=1
 
 build() {
   [ -d build/release ] || cmake --preset release >configure.log 2>&1 || return 1
