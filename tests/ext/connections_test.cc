@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <string>
 
 #include "tests/ext/ext_test.h"
@@ -434,6 +435,17 @@ TEST(HostConnection, LowLimits) {
       "SELECT crsql_as_crr('a'), crsql_as_crr('b'), crsql_as_crr('c'), crsql_as_crr('d')");
   db.Do("INSERT INTO a VALUES('x', 1); INSERT INTO d VALUES('x', 1)");
   EXPECT_EQ(db.Int("SELECT count(*) FROM crsql_changes"), 2);
+}
+
+// Its own process, so that no other connection keeps the library loaded: ctest runs it so.
+TEST(HostConnection, ClosingAfterAFailedLoad) {
+  TempDir dir;
+  std::ofstream(dir.File("f.db")) << std::string(5000, 'x');
+  Db db(dir.File("f.db"), {.extension = false});
+  std::string error;
+  EXPECT_NE(LoadExtension(db.handle(), &error), SQLITE_OK);
+  EXPECT_TRUE(Contains(error, "file is not a database"));
+  EXPECT_EQ(db.Close(), SQLITE_OK);
 }
 
 // The extension fails to load, or works; whatever it had registered when memory ran out.
