@@ -161,13 +161,14 @@ constexpr sqlite3_module kLifetimeModule = MakeLifetimeModule();
 }  // namespace
 
 Status RegisterTransactionTable(Connection* connection) {
-  if (sqlite3_create_module_v2(connection->db(), kModule, &kTransactionModule, connection,
+  sqlite3* const db = connection->db();  // SQLite calls the destructor also where it fails
+  if (sqlite3_create_module_v2(db, kModule, &kTransactionModule, connection,
                                [](void* p) { delete static_cast<Connection*>(p); }) != SQLITE_OK) {
-    return Status::FromDb(connection->db());
+    return Status::FromDb(db);
   }
-  if (sqlite3_create_module_v2(connection->db(), "crsql_lifetime", &kLifetimeModule, connection,
-                               nullptr) != SQLITE_OK) {
-    return Status::FromDb(connection->db());
+  if (sqlite3_create_module_v2(db, "crsql_lifetime", &kLifetimeModule, connection, nullptr) !=
+      SQLITE_OK) {
+    return Status::FromDb(db);
   }
   return {};
 }

@@ -227,6 +227,9 @@ Status AsOrdinary(Connection* c, std::string_view table) {
   TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
   TRIBUTARY_RETURN_IF_ERROR(c->Join());
   TRIBUTARY_RETURN_IF_ERROR(c->Flush());
+  // Again: joining forgets the tables if the schema has changed, and only now it cannot any more.
+  TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Find(table, &known));
+  if (known == nullptr) return savepoint.Release();
   TRIBUTARY_RETURN_IF_ERROR(DropTriggers(db, *known, "_trig"));
   const std::string sql = absl::StrCat("DELETE FROM crsql_rows WHERE table_id = ", known->id(),
                                        "; DELETE FROM crsql_columns WHERE table_id = ", known->id(),

@@ -35,7 +35,7 @@ Status PrintRaw(Statement* s) {
     for (int i = 0; i < s->columns(); ++i) {
       if (i > 0) std::fputc('\t', stdout);
       const std::string_view text = s->At(i).type == ValueType::kBlob ? s->Bytes(i) : s->Text(i);
-      std::fwrite(text.data(), 1, text.size(), stdout);
+      if (!text.empty()) std::fwrite(text.data(), 1, text.size(), stdout);  // no data() for NULL
     }
     std::fputc('\n', stdout);
   }

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <string>
 
 #include "tests/ext/ext_test.h"
@@ -113,6 +114,24 @@ TEST_P(JournalModes, TwoConnections) {
   EXPECT_EQ(ChangesText(b, "\"table\" = 'late'"),
             "late 010b0178 v 1 1 5 me 1 0\nlate 010b0179 v 2 1 6 me 1 0");
   EXPECT_EQ(a.Get("SELECT * FROM crsql_check()"), "");
+}
+
+// The first that a connection hears of a schema that another has changed is in crsql_as_table.
+TEST_P(JournalModes, AsTableAfterAnothersAlter) {
+  TempDir dir;
+  const std::string path = dir.File("f.db");
+  Db a(path);
+  a.Do(std::string("PRAGMA journal_mode = ") + GetParam() + ";" + kFoo);
+  a.Do("INSERT INTO foo VALUES(1, 2, 3)");
+  {
+    Db b(path);
+    b.Do("ALTER TABLE foo RENAME TO bar; CREATE TABLE t(k PRIMARY KEY, v)");
+  }
+  EXPECT_EQ(a.Get("SELECT crsql_as_table('bar')"), "NULL");
+  EXPECT_EQ(a.Get("SELECT name FROM sqlite_schema WHERE type = 'trigger'"), "");
+  EXPECT_EQ(a.Get("SELECT count(*) FROM crsql_tables"), "0");
+  a.Do("UPDATE bar SET b = 4");
+  EXPECT_EQ(a.Int("SELECT crsql_db_version()"), 1) << "not tracked";
 }
 
 INSTANTIATE_TEST_SUITE_P(All, JournalModes,
@@ -416,6 +435,39 @@ TEST(HostConnection, LowLimits) {
       "SELECT crsql_as_crr('a'), crsql_as_crr('b'), crsql_as_crr('c'), crsql_as_crr('d')");
   db.Do("INSERT INTO a VALUES('x', 1); INSERT INTO d VALUES('x', 1)");
   EXPECT_EQ(db.Int("SELECT count(*) FROM crsql_changes"), 2);
+}
+
+// Its own process, so that no other connection keeps the library loaded: ctest runs it so.
+TEST(HostConnection, ClosingAfterAFailedLoad) {
+  TempDir dir;
+  std::ofstream(dir.File("f.db")) << std::string(5000, 'x');
+  Db db(dir.File("f.db"), {.extension = false});
+  std::string error;
+  EXPECT_NE(LoadExtension(db.handle(), &error), SQLITE_OK);
+  EXPECT_TRUE(Contains(error, "file is not a database"));
+  EXPECT_EQ(db.Close(), SQLITE_OK);
+}
+
+// The extension fails to load, or works; whatever it had registered when memory ran out.
+TEST(HostConnection, LoadingWithLittleMemory) {
+  int failed = 0;
+  for (int64_t room = 1;; room += 64 + room / 8) {
+    Db db(":memory:", {.extension = false});
+    std::string error;
+    sqlite3_hard_heap_limit64(sqlite3_memory_used() + room);
+    const int rc = LoadExtension(db.handle(), &error);
+    sqlite3_hard_heap_limit64(0);
+    if (rc == SQLITE_OK) {
+      db.Do(kFoo);
+      db.Do("INSERT INTO foo VALUES(1, 2, 3)");
+      EXPECT_EQ(db.Int("SELECT count(*) FROM crsql_changes"), 2) << room;
+      break;
+    }
+    failed++;
+    EXPECT_EQ(db.Get("SELECT 1"), "1") << room;
+    EXPECT_EQ(db.Close(), SQLITE_OK) << room;
+  }
+  EXPECT_GT(failed, 5);
 }
 
 TEST(HostConnection, InterruptAndProgressHandler) {

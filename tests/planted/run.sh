@@ -7,7 +7,10 @@
 #   tests/planted/run.sh --check      only whether each still changes its file
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d)
+# Always the same folder: ccache then has what the last run built.
+work=$root/build/planted
+mkdir -p "$root/build"
+mkdir "$work" || { echo "another run is under way, or was killed: remove $work"; exit 1; }
 trap 'rm -rf "$work"' EXIT
 check=0
 if [ "${1-}" = --check ]; then check=1 && shift; fi
@@ -25,14 +28,27 @@ build() {
   ninja -j1 -C build/release crdt_tests ext_tests_pinned sim faults_test >build.log 2>&1
 }
 
-caught() {
-  local tests=build/release/tests
-  timeout 120 $tests/crdt_tests >test.log 2>&1 || { echo crdt_tests; return; }
-  timeout 300 $tests/ext_tests_pinned >test.log 2>&1 || { echo ext_tests_pinned; return; }
-  timeout 120 $tests/sim --seconds 20 >test.log 2>&1 || { echo sim; return; }
-  timeout 300 $tests/faults_test --script short --points 1 >test.log 2>&1 ||
-    { echo faults_test; return; }
+# try SECONDS PROGRAM ARGUMENTS...: if it fails, prints its name and the first thing that it found.
+try() {
+  local seconds=$1 program=$2 code=0 found
+  shift 2
+  timeout "$seconds" "build/release/tests/$program" "$@" >test.log 2>&1 || code=$?
+  [ $code = 0 ] && return 0
+  found=$(sed -n 's/^\[  FAILED  \] \([^ ,]*\).*/\1/p; s/^\(FAILED: .*\)/\1/p' test.log | head -n 1)
+  [ $code = 124 ] && found="time out after $seconds s"
+  echo "$program (${found:-exit code $code})"
+  return 1
 }
+
+caught() {
+  try 120 crdt_tests && try 300 ext_tests_pinned && try 120 sim --seconds 20 &&
+    try 300 faults_test --script short --points 1
+}
+
+if [ $check = 0 ]; then
+  build </dev/null || { tail -n 20 ./*.log; echo "the source as it is does not build"; exit 1; }
+  by=$(caught </dev/null) || { echo "the source as it is fails already: $by"; exit 1; }
+fi
 
 uncaught=0
 while IFS='|' read -r name file expression; do
@@ -47,12 +63,14 @@ while IFS='|' read -r name file expression; do
     continue
   fi
   if [ $check = 0 ]; then
-    by="the compiler"
-    build </dev/null && by=$(caught </dev/null)
-    if [ -n "$by" ]; then echo "$name: caught by $by"; else
+    # A bug that does not build says nothing about the tests.
+    if ! build </dev/null; then
+      echo "$name: DOES NOT BUILD: $(grep -m 1 -E 'error|FAILED' build.log)"
+      uncaught=$((uncaught + 1))
+    elif by=$(caught </dev/null); then
       echo "$name: NOT CAUGHT"
       uncaught=$((uncaught + 1))
-    fi
+    else echo "$name: caught by $by"; fi
   fi
   cp original "$file"
 done <"$root/tests/planted/bugs.txt"
