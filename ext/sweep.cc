@@ -171,8 +171,9 @@ class Sweeper {
   Status MarkRows(const std::vector<RowStore::RowName>& names) {
     size_t next = 0;
     const auto mark_implied = [&](size_t end) {
-      for (; next < end; next++)
+      for (; next < end; next++) {
         MarkRow(names[next].table, RowClock::Implied(), false, rows_[next]);
+      }
     };
     RowClock clock;
     TRIBUTARY_RETURN_IF_ERROR(
