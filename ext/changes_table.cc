@@ -7,7 +7,7 @@
 #include "crdt/key.h"
 #include "crdt/packed.h"
 #include "ext/change_scan.h"
-#include "ext/guard.h"
+#include "ext/connection_table.h"
 #include "ext/merge.h"
 
 namespace tributary {
@@ -31,33 +31,12 @@ constexpr char kDeclaration[] =
     "[col_version] INTEGER NOT NULL, [db_version] INTEGER NOT NULL, [site_id] BLOB NOT NULL, "
     "[cl] INTEGER NOT NULL, [seq] INTEGER NOT NULL, [ts] TEXT HIDDEN)";
 
-struct ChangesTable : sqlite3_vtab {
-  Connection* connection;
-};
-
 struct ChangesCursor : sqlite3_vtab_cursor {
   explicit ChangesCursor(Connection* c) : scan(c) {}
   ChangeScan scan;
 };
 
-Connection* ConnectionOf(sqlite3_vtab* t) { return static_cast<ChangesTable*>(t)->connection; }
 ChangeScan& ScanOf(sqlite3_vtab_cursor* c) { return static_cast<ChangesCursor*>(c)->scan; }
-
-int Connect(sqlite3* db, void* aux, int, const char* const*, sqlite3_vtab** out, char** message) {
-  return GuardTable(message, [&]() -> Status {
-    if (sqlite3_declare_vtab(db, kDeclaration) != SQLITE_OK) return Status::FromDb(db);
-    sqlite3_vtab_config(db, SQLITE_VTAB_INNOCUOUS);
-    auto* t = new ChangesTable();
-    t->connection = static_cast<Connection*>(aux);
-    *out = t;
-    return {};
-  });
-}
-
-int Disconnect(sqlite3_vtab* t) {
-  delete static_cast<ChangesTable*>(t);
-  return SQLITE_OK;
-}
 
 int Open(sqlite3_vtab* t, sqlite3_vtab_cursor** out) {
   return GuardTable(&t->zErrMsg, [&]() -> Status {
@@ -361,9 +340,9 @@ int Begin(sqlite3_vtab*) { return SQLITE_OK; }
 constexpr sqlite3_module MakeModule() {
   sqlite3_module m{};
   m.iVersion = 2;
-  m.xConnect = Connect;
+  m.xConnect = ConnectTable<kDeclaration, SQLITE_VTAB_INNOCUOUS>;
   m.xBestIndex = BestIndex;
-  m.xDisconnect = Disconnect;
+  m.xDisconnect = DisconnectTable;
   m.xOpen = Open;
   m.xClose = Close;
   m.xFilter = Filter;
@@ -380,11 +359,7 @@ constexpr sqlite3_module kChangesModule = MakeModule();
 }  // namespace
 
 Status RegisterChangesTable(Connection* connection) {
-  if (sqlite3_create_module_v2(connection->db(), "crsql_changes", &kChangesModule, connection,
-                               nullptr) != SQLITE_OK) {
-    return Status::FromDb(connection->db());
-  }
-  return {};
+  return RegisterModule(connection, "crsql_changes", &kChangesModule);
 }
 
 }  // namespace tributary

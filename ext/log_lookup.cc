@@ -136,27 +136,40 @@ Status LogLookup::ForEachBlock(const KeyProbe& probe, Visit visit) {
   return {};
 }
 
-Status LogLookup::LoadBlock(int64_t id, std::string_view ranges, const LogBlock** block) {
-  const auto known = blocks_.find(id);
-  if (known != blocks_.end()) {
-    *block = known->second.get();
-    return {};
-  }
+Status LogLookup::ForEachIn(std::string_view ranges, VisitChunk visit) {
   std::vector<LogRange> decoded;
   if (!DecodeRanges(ranges, &decoded)) return MalformedRanges();
-  auto loaded = std::make_unique<LogBlock>();
   for (const LogRange& range : decoded) {
     TRIBUTARY_RETURN_IF_ERROR(range_.Start(range));
     for (;;) {
       bool found;
       TRIBUTARY_RETURN_IF_ERROR(range_.Next(&found));
       if (!found) break;
-      if (!loaded->Add(range.site, range_.version(), range_.chunk(), range_.data())) {
+      bool done = false;
+      Status visited = visit(range.site, range_.version(), range_.chunk(), range_.data(), &done);
+      if (!visited.ok() || done) {
         range_.Stop();
-        return Malformed(range.site, range_.version(), range_.chunk());
+        return visited;
       }
     }
   }
+  return {};
+}
+
+Status LogLookup::LoadBlock(int64_t id, std::string_view ranges, const LogBlock** block) {
+  const auto known = blocks_.find(id);
+  if (known != blocks_.end()) {
+    *block = known->second.get();
+    return {};
+  }
+  auto loaded = std::make_unique<LogBlock>();
+  TRIBUTARY_RETURN_IF_ERROR(ForEachIn(ranges,
+                                      [&](SiteOrdinal site, DbVersion version, int64_t chunk,
+                                          std::string_view data, bool*) -> Status {
+                                        return loaded->Add(site, version, chunk, data)
+                                                   ? Status()
+                                                   : Malformed(site, version, chunk);
+                                      }));
   loaded->Seal();
   blocks_bytes_ += loaded->bytes();
   while (blocks_bytes_ > kMaxBlocks && !blocks_.empty()) {
@@ -177,23 +190,13 @@ Status LogLookup::FindInBlock(int64_t id, std::string_view ranges, const KeyProb
     if (FindIn(*block, probe, lookup)) last_ = block;
     return {};
   }
-  std::vector<LogRange> decoded;
-  if (!DecodeRanges(ranges, &decoded)) return MalformedRanges();
-  for (const LogRange& range : decoded) {
-    TRIBUTARY_RETURN_IF_ERROR(range_.Start(range));
-    for (;;) {
-      bool found;
-      TRIBUTARY_RETURN_IF_ERROR(range_.Next(&found));
-      if (!found) break;
-      Status scanned =
-          ScanChunk(range.site, range_.version(), range_.chunk(), range_.data(), lookup);
-      if (!scanned.ok() || lookup->found) {
-        range_.Stop();
-        return scanned;
-      }
-    }
-  }
-  return {};
+  return ForEachIn(ranges,
+                   [&](SiteOrdinal site, DbVersion version, int64_t chunk, std::string_view data,
+                       bool* done) -> Status {
+                     TRIBUTARY_RETURN_IF_ERROR(ScanChunk(site, version, chunk, data, lookup));
+                     *done = lookup->found;
+                     return {};
+                   });
 }
 
 Status LogLookup::FindInTails(const KeyProbe& probe, RowLookup* lookup) {

@@ -66,6 +66,8 @@ class LogLookup {
   void Begin();
   Status Load();
   Status ForEachLoose(VisitChunk visit);
+  // The chunks of a block's ranges.
+  Status ForEachIn(std::string_view ranges, VisitChunk visit);
   Status ForEachBlock(const KeyProbe& probe, Visit visit);
   Status FindInLog(const KeyProbe& probe, RowLookup* lookup);
   Status FindInTransaction(const Stamp& hint, const KeyProbe& probe, RowLookup* lookup);

@@ -156,25 +156,26 @@ class Merger {
   }
 
   Status FindRow() {
+    bool stored;  // the file has a clock record of it
     if (known_row_ < 0) known_row_ = stores_.merge.Find(*table_, key_);
     if (known_row_ >= 0) {
       row_ = static_cast<uint32_t>(known_row_);
       MergeRow& row = stores_.merge.rows()[row_];
       if (!row.reload) return {};
-      TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Get(table_, row.key, &row.clock, &row.stored));
-      if (!row.stored) row.clock = RowClock::Implied();
+      TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Get(table_, row.key, &row.clock, &stored));
+      if (!stored) row.clock = RowClock::Implied();
       row.named = EntriesNamed(row.clock, table_->layouts());
       row.reload = false;
       return {};
     }
     if (stores_.merge.full()) TRIBUTARY_RETURN_IF_ERROR(FlushMerge(c_, false));
     MergeRow row{.table = table_, .key = key_};
-    TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Get(table_, key_, &row.clock, &row.stored));
+    TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Get(table_, key_, &row.clock, &stored));
     TRIBUTARY_RETURN_IF_ERROR(table_->RowExists(key_, &row.in_base, &row.rowid));
     stores_.merge.NoteWrites(sqlite3_total_changes64(c_->db()));
     row.rowid_epoch = stores_.merge.epoch();
-    if (!row.stored && row.in_base) row.clock = RowClock::Implied();
-    row.never_seen = !row.stored && !row.in_base;
+    if (!stored && row.in_base) row.clock = RowClock::Implied();
+    row.never_seen = !stored && !row.in_base;
     row.named = EntriesNamed(row.clock, table_->layouts());
     row_ = stores_.merge.Add(std::move(row));
     stores_.merge.Remember(row_, change_.pk);

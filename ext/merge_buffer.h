@@ -25,7 +25,6 @@ struct MergeRow {
   Table* table = nullptr;
   std::string key;
   RowClock clock;
-  bool stored = false;       // the file has a clock record of it
   bool never_seen = false;   // when first looked up: no record and no row
   bool in_base = false;      // the row exists in the base table
   int64_t rowid = 0;         // and has, or had, this rowid there

@@ -2,15 +2,12 @@
 
 #include <new>
 
-#include "ext/connection.h"
-#include "ext/guard.h"
+#include "ext/connection_table.h"
 
 namespace tributary {
 namespace {
 
-struct PendingTable : sqlite3_vtab {
-  Connection* connection;
-};
+constexpr char kDeclaration[] = "CREATE TABLE x(table_id, key, clock)";
 
 struct PendingCursor : sqlite3_vtab_cursor {
   const PendingRows* rows;
@@ -19,28 +16,10 @@ struct PendingCursor : sqlite3_vtab_cursor {
 
 PendingCursor* CursorOf(sqlite3_vtab_cursor* c) { return static_cast<PendingCursor*>(c); }
 
-int Connect(sqlite3* db, void* aux, int, const char* const*, sqlite3_vtab** out, char** message) {
-  return GuardTable(message, [&]() -> Status {
-    if (sqlite3_declare_vtab(db, "CREATE TABLE x(table_id, key, clock)") != SQLITE_OK) {
-      return Status::FromDb(db);
-    }
-    sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
-    auto* t = new PendingTable();
-    t->connection = static_cast<Connection*>(aux);
-    *out = t;
-    return {};
-  });
-}
-
-int Disconnect(sqlite3_vtab* t) {
-  delete static_cast<PendingTable*>(t);
-  return SQLITE_OK;
-}
-
 int BestIndex(sqlite3_vtab*, sqlite3_index_info*) { return SQLITE_OK; }
 
 int Open(sqlite3_vtab* t, sqlite3_vtab_cursor** out) {
-  Connection* c = static_cast<PendingTable*>(t)->connection;
+  Connection* c = ConnectionOf(t);
   if (!c->has_stores()) {
     sqlite3_free(t->zErrMsg);
     t->zErrMsg = sqlite3_mprintf("crsql_pending_rows is internal");
@@ -89,9 +68,9 @@ int Rowid(sqlite3_vtab_cursor* c, sqlite3_int64* rowid) {
 
 constexpr sqlite3_module MakeModule() {
   sqlite3_module m{};
-  m.xConnect = Connect;
+  m.xConnect = ConnectTable<kDeclaration, SQLITE_VTAB_DIRECTONLY>;
   m.xBestIndex = BestIndex;
-  m.xDisconnect = Disconnect;
+  m.xDisconnect = DisconnectTable;
   m.xOpen = Open;
   m.xClose = Close;
   m.xFilter = Filter;
@@ -106,11 +85,7 @@ constexpr sqlite3_module kModule = MakeModule();
 }  // namespace
 
 Status RegisterPendingRows(Connection* connection) {
-  if (sqlite3_create_module_v2(connection->db(), "crsql_pending_rows", &kModule, connection,
-                               nullptr) != SQLITE_OK) {
-    return Status::FromDb(connection->db());
-  }
-  return {};
+  return RegisterModule(connection, "crsql_pending_rows", &kModule);
 }
 
 }  // namespace tributary

@@ -17,7 +17,8 @@ namespace tributary {
 std::string QuoteName(std::string_view name);
 
 // How an internal statement begins that replaces rows by key: in a WITHOUT ROWID table without
-// indexes SQLite then writes with one descent of the tree. ReplaceWatch passes over such texts.
+// indexes SQLite then writes with one descent of the tree, unless it has the pre-update hook built
+// in. ReplaceWatch passes over such texts.
 #define TRIBUTARY_OWN_STATEMENT "/*crsql*/ "
 inline constexpr char kOwnStatement[] = TRIBUTARY_OWN_STATEMENT;
 #define TRIBUTARY_REPLACE TRIBUTARY_OWN_STATEMENT "INSERT OR REPLACE "

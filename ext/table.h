@@ -136,7 +136,7 @@ class Table {
   void MapColumns(const std::vector<KnownColumn>& known);
   // The conflict clause of statements that write one row. A failing statement must leave nothing
   // behind: ABORT. Without user triggers a row is not touched before its constraints have been
-  // checked, so that FAIL leaves nothing either, and spares SQLite the statement journal.
+  // checked, so that FAIL leaves nothing either.
   const char* Conflict() const { return has_user_triggers_ ? " OR ABORT " : " OR FAIL "; }
   // `"a", "b", `: the columns, in layout order.
   std::string ColumnList() const;

@@ -1,44 +1,20 @@
 #include "ext/transaction_table.h"
 
-#include "ext/guard.h"
+#include "ext/connection_table.h"
 
 namespace tributary {
 namespace {
 
-constexpr char kModule[] = "crsql_transaction";
-
-struct TransactionTable : sqlite3_vtab {
-  Connection* connection;
-};
+constexpr char kDeclaration[] = "CREATE TABLE x(n INTEGER)";
 
 struct TransactionCursor : sqlite3_vtab_cursor {
   int64_t row = 0;
   int64_t rows = 0;
 };
 
-Connection* ConnectionOf(sqlite3_vtab* t) { return static_cast<TransactionTable*>(t)->connection; }
-
-int Connect(sqlite3* db, void* aux, int, const char* const*, sqlite3_vtab** out, char** message) {
-  return GuardTable(message, [&]() -> Status {
-    if (sqlite3_declare_vtab(db, "CREATE TABLE x(n INTEGER)") != SQLITE_OK) {
-      return Status::FromDb(db);
-    }
-    sqlite3_vtab_config(db, SQLITE_VTAB_INNOCUOUS);
-    auto* t = new TransactionTable();
-    t->connection = static_cast<Connection*>(aux);
-    *out = t;
-    return {};
-  });
-}
-
-int Disconnect(sqlite3_vtab* t) {
-  delete static_cast<TransactionTable*>(t);
-  return SQLITE_OK;
-}
-
 int EndLifetime(sqlite3_vtab* t) {
   ConnectionOf(t)->OnClose();
-  return Disconnect(t);
+  return DisconnectTable(t);
 }
 
 int BestIndex(sqlite3_vtab*, sqlite3_index_info* info) {
@@ -123,9 +99,9 @@ int RollbackTo(sqlite3_vtab* t, int level) {
 // What both tables have: they can be connected and read.
 constexpr sqlite3_module MakeReadableModule() {
   sqlite3_module m{};
-  m.xConnect = Connect;
+  m.xConnect = ConnectTable<kDeclaration, SQLITE_VTAB_INNOCUOUS>;
   m.xBestIndex = BestIndex;
-  m.xDisconnect = Disconnect;
+  m.xDisconnect = DisconnectTable;
   m.xOpen = Open;
   m.xClose = Close;
   m.xFilter = Filter;
@@ -161,16 +137,9 @@ constexpr sqlite3_module kLifetimeModule = MakeLifetimeModule();
 }  // namespace
 
 Status RegisterTransactionTable(Connection* connection) {
-  sqlite3* const db = connection->db();  // SQLite calls the destructor also where it fails
-  if (sqlite3_create_module_v2(db, kModule, &kTransactionModule, connection,
-                               [](void* p) { delete static_cast<Connection*>(p); }) != SQLITE_OK) {
-    return Status::FromDb(db);
-  }
-  if (sqlite3_create_module_v2(db, "crsql_lifetime", &kLifetimeModule, connection, nullptr) !=
-      SQLITE_OK) {
-    return Status::FromDb(db);
-  }
-  return {};
+  TRIBUTARY_RETURN_IF_ERROR(RegisterModule(connection, "crsql_transaction", &kTransactionModule,
+                                           [](void* p) { delete static_cast<Connection*>(p); }));
+  return RegisterModule(connection, "crsql_lifetime", &kLifetimeModule);
 }
 
 }  // namespace tributary
