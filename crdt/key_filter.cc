@@ -23,28 +23,50 @@ bool KeyFilterBuilder::Continues(int64_t table, int64_t key) const {
          key > run_.first;
 }
 
-void KeyFilterBuilder::Add(int64_t table, std::string_view key) {
-  int64_t integer;
-  if (!DecodeIntegerKey(key, &integer)) {
-    in_run_ = false;
-    hashes_.push_back(HashKey(table, key));
-    return;
-  }
+template <typename Hash>
+void KeyFilterBuilder::AddInteger(int64_t table, int64_t integer, const Hash& hash) {
   if (!Continues(table, integer)) {
     in_run_ = true;
     run_ = {.table = table, .first = integer};
-    hashes_.push_back(HashKey(table, key));
+    hashes_.push_back(hash());
     return;
   }
   run_.count++;
   if (run_.count + 1 < kMinRun) {
-    hashes_.push_back(HashKey(table, key));
+    hashes_.push_back(hash());
   } else if (run_.count + 1 == kMinRun) {
     hashes_.resize(hashes_.size() - run_.count);
     runs_.push_back(run_);
   } else {
     runs_.back().count = run_.count;
   }
+}
+
+void KeyFilterBuilder::Add(int64_t table, std::string_view key) {
+  int64_t integer;
+  if (DecodeIntegerKey(key, &integer)) {
+    AddInteger(table, integer, [&] { return HashKey(table, key); });
+  } else {
+    in_run_ = false;
+    hashes_.push_back(HashKey(table, key));
+  }
+}
+
+void KeyFilterBuilder::TakeFrom(KeyFilterBuilder* other) {
+  const Run run = other->run_;
+  if (other->runs_.empty() && other->in_run_ && other->hashes_.size() == run.count + 1) {
+    // One short run, which may go on one that is here.
+    for (uint64_t i = 0; i <= run.count; i++) {
+      AddInteger(run.table, run.first + static_cast<int64_t>(i),
+                 [&] { return other->hashes_[i]; });
+    }
+  } else {
+    hashes_.insert(hashes_.end(), other->hashes_.begin(), other->hashes_.end());
+    runs_.insert(runs_.end(), other->runs_.begin(), other->runs_.end());
+    run_ = run;
+    in_run_ = other->in_run_;
+  }
+  other->Clear();
 }
 
 std::string KeyFilterBuilder::Finish(uint64_t bits_per_key) {

@@ -19,6 +19,8 @@ namespace tributary {
 class KeyFilterBuilder {
  public:
   void Add(int64_t table, std::string_view key);
+  // Adds all that `other` has and empties it.
+  void TakeFrom(KeyFilterBuilder* other);
   bool empty() const { return hashes_.empty() && runs_.empty(); }
   // The filter; the builder is empty afterwards.
   std::string Finish(uint64_t bits_per_key);
@@ -31,6 +33,9 @@ class KeyFilterBuilder {
     uint64_t count = 0;  // keys behind the first
   };
   bool Continues(int64_t table, int64_t key) const;
+  // `hash` gives the key's, where that is needed.
+  template <typename Hash>
+  void AddInteger(int64_t table, int64_t integer, const Hash& hash);
 
   std::vector<Run> runs_;
   std::vector<uint64_t> hashes_;

@@ -47,8 +47,16 @@ std::string LogChunkWriter::Finish(const LogHeader& header) {
   PutVarint(&data, static_cast<uint64_t>(first_.value));
   PutVarint(&data, static_cast<uint64_t>(next_.value - 1 - first_.value));
   data.append(entries_);
-  *this = LogChunkWriter();
+  Clear();
   return data;
+}
+
+void LogChunkWriter::Clear() {
+  entries_.clear();
+  first_ = next_ = Seq();
+  table_ = -1;
+  layout_ = 0;
+  has_successor_ = false;
 }
 
 // Whether the key is the previous one + 1; it then is the previous one.

@@ -70,6 +70,7 @@ class LogChunkWriter {
   size_t size() const { return entries_.size(); }
   // The chunk; the writer is empty afterwards. REQUIRES: not empty.
   std::string Finish(const LogHeader& header);
+  void Clear();
 
  private:
   bool TakeKey(const LogEntry& entry);

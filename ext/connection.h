@@ -16,6 +16,7 @@
 
 #include "ext/capture.h"
 #include "ext/catalog.h"
+#include "ext/fold_rows.h"
 #include "ext/log_lookup.h"
 #include "ext/log_store.h"
 #include "ext/merge_buffer.h"
@@ -37,6 +38,7 @@ struct Stores {
   ReplaceWatch replace_watch;
   StatementPool log_ranges;
   MergeBuffer merge;
+  std::unique_ptr<FoldMemory> fold_memory;  // while no fold uses it
   Statement join;
   Statement restore_changes;
 };

@@ -11,18 +11,22 @@
 namespace tributary {
 namespace {
 
-// One record that the list leaves behind, to be logged in seq order.
-struct Record {
-  Seq seq;
-  uint32_t row;
-  LogKind kind;
-  ColumnId column;
-};
-
 class Folder {
  public:
   Folder(Connection* c, StampSource* source)
-      : list_(c->capture.list), stores_(c->stores()), source_(source), first_seq_(source->next()) {}
+      : list_(c->capture.list),
+        stores_(c->stores()),
+        source_(source),
+        first_seq_(source->next()),
+        memory_(stores_.fold_memory != nullptr ? std::move(stores_.fold_memory)
+                                               : std::make_unique<FoldMemory>()) {}
+  ~Folder() {
+    if (!memory_->IsSmall()) return;
+    memory_->Clear();
+    stores_.fold_memory = std::move(memory_);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
 
   Status Run(LogWriter* log) {
     TRIBUTARY_RETURN_IF_ERROR(Group());
@@ -37,15 +41,9 @@ class Folder {
   int64_t newly_named() const { return newly_named_; }
 
  private:
-  // The row of an operation, and of the place it moved away from.
-  struct OpRows {
-    uint32_t row;
-    uint32_t old_row;
-  };
-
   Status Group() {
     rows_.Reserve(list_.size());
-    op_rows_.reserve(list_.size());
+    ops_.reserve(list_.size());
     Table* table = nullptr;
     int64_t id = -1;
     for (const Op& op : list_.ops()) {
@@ -55,19 +53,20 @@ class Folder {
       id = op.table;
       if (table == nullptr) {
         // Dropped, or turned back to an ordinary one, later in this transaction.
-        op_rows_.push_back({kNoRow, kNoRow});
+        ops_.push_back({kNoRow, kNoRow});
         continue;
       }
-      OpRows rows{rows_.FindOrAdd(table, list_.Key(op)), kNoRow};
+      FoldOp rows{rows_.FindOrAdd(table, list_.Key(op)), kNoRow};
       if (op.old_key_size > 0) rows.old_row = rows_.FindOrAdd(table, list_.OldKey(op));
-      op_rows_.push_back(rows);
+      ops_.push_back(rows);
     }
     return {};
   }
 
   // Reads the stored exceptions, in key order: neighbours share pages.
   Status LoadClocks() {
-    std::vector<uint32_t> order;
+    std::vector<uint32_t>& order = memory_->order;
+    order.clear();
     const Table* table = nullptr;
     bool any = false;
     for (uint32_t i = 0; i < rows_.size(); i++) {
@@ -78,8 +77,8 @@ class Folder {
       if (any) order.push_back(i);
     }
     SortByKey(&order);
-    std::vector<RowStore::RowName> names;
-    names.reserve(order.size());
+    std::vector<RowStore::RowName>& names = memory_->names;
+    names.clear();
     for (const uint32_t i : order) names.push_back({rows_[i].table, rows_[i].key});
     RowClock clock;
     return stores_.rows.ReadAll(names, [&](size_t i, std::string_view record) -> Status {
@@ -96,10 +95,10 @@ class Folder {
     std::vector<std::pair<uint32_t, RowLookup>> lookups;
     std::vector<bool> seen(rows_.size());
     for (size_t i = 0; i < list_.size(); i++) {
-      const uint32_t r = op_rows_[i].row;
+      const uint32_t r = ops_[i].row;
       if (r == kNoRow) continue;
       const OpKind kind = list_.ops()[i].kind;
-      if (op_rows_[i].old_row != kNoRow) seen[op_rows_[i].old_row] = true;
+      if (ops_[i].old_row != kNoRow) seen[ops_[i].old_row] = true;
       if ((kind == OpKind::kInsertOrReplace || kind == OpKind::kMoveOrReplace) && !seen[r] &&
           rows_[r].clock == kNoClock) {
         lookups.push_back({r, {.table = rows_[r].table->id(), .key = rows_[r].key}});
@@ -148,7 +147,7 @@ class Folder {
 
   void Fold(size_t i) {
     const Op& op = list_.ops()[i];
-    const OpRows& at = op_rows_[i];
+    const FoldOp& at = ops_[i];
     if (at.row == kNoRow) return;
     const Layouts& layouts = rows_[at.row].table->layouts();
     FoldRow& row = rows_[at.row];
@@ -204,7 +203,8 @@ class Folder {
 
   Status StoreClocks() {
     stores_.rows.DropPending();
-    std::vector<uint32_t> order = clock_rows_;
+    std::vector<uint32_t>& order = memory_->order;
+    order = clock_rows_;
     SortByKey(&order);
     for (const uint32_t r : order) {
       FoldRow& row = rows_[r];
@@ -259,7 +259,10 @@ class Folder {
 
   // Where the list holds first inserts only, which come in seq order.
   Status LogInserts(LogWriter* log) {
-    LogEntry entry{.table = -1, .kind = LogKind::kRow};
+    LogEntry& entry = memory_->entry;
+    entry.table = -1;
+    entry.kind = LogKind::kRow;
+    entry.cells.clear();
     for (uint32_t r = 0; r < rows_.size(); r++) {
       SetTable(*rows_[r].table, &entry);
       entry.seq = rows_[r].seq;
@@ -274,13 +277,14 @@ class Folder {
     if (clocks_.empty()) return LogInserts(log);
     records_.reserve(rows_.size());
     for (uint32_t r = 0; r < rows_.size(); r++) AddRecords(r);
-    const auto by_seq = [](const Record& a, const Record& b) { return a.seq < b.seq; };
+    const auto by_seq = [](const FoldRecord& a, const FoldRecord& b) { return a.seq < b.seq; };
     if (!std::is_sorted(records_.begin(), records_.end(), by_seq)) {
       std::sort(records_.begin(), records_.end(), by_seq);
     }
-    LogEntry entry{.table = -1};
+    LogEntry& entry = memory_->entry;
+    entry.table = -1;
     for (size_t i = 0; i < records_.size();) {
-      const Record& first = records_[i];
+      const FoldRecord& first = records_[i];
       const FoldRow& row = rows_[first.row];
       SetTable(*row.table, &entry);
       entry.kind = first.kind;
@@ -312,11 +316,10 @@ class Folder {
 
   // By table and key. Most keys differ in their first bytes, which are compared as one number.
   void SortByKey(std::vector<uint32_t>* order) const {
-    struct Item {
-      uint64_t prefix;
-      uint32_t row;
-    };
-    std::vector<Item> items;
+    if (order->size() < 2) return;
+    using Item = FoldMemory::SortItem;
+    std::vector<Item>& items = memory_->sort_items;
+    items.clear();
     items.reserve(order->size());
     for (const uint32_t r : *order) items.push_back({PrefixOf(rows_[r].key), r});
     std::sort(items.begin(), items.end(), [this](const Item& a, const Item& b) {
@@ -336,13 +339,14 @@ class Folder {
   StampSource* source_;
   const Seq first_seq_;
   int64_t newly_named_ = 0;
-  FoldRows rows_;
-  std::vector<OpRows> op_rows_;
   bool may_replace_ = false;
-  std::vector<RowClock> clocks_;
-  std::vector<uint32_t> clock_rows_;  // the row of each clock
-  std::vector<Record> records_;
-  std::vector<ColumnId> columns_;
+  std::unique_ptr<FoldMemory> memory_;
+  FoldRows& rows_ = memory_->rows;
+  std::vector<FoldOp>& ops_ = memory_->ops;
+  std::vector<RowClock>& clocks_ = memory_->clocks;
+  std::vector<uint32_t>& clock_rows_ = memory_->clock_rows;
+  std::vector<FoldRecord>& records_ = memory_->records;
+  std::vector<ColumnId>& columns_ = memory_->columns;
 };
 
 }  // namespace
@@ -380,12 +384,12 @@ Status FlushCapture(Connection* c) {
   Folder folder(c, &source);
   TRIBUTARY_RETURN_IF_ERROR(folder.Run(&log));
   LogStore& store = c->stores().log;
-  // So much can be counted in later; a sweep, though, may take chunks away again.
-  bool defer = !head.sweeping && head.uncounted < kMaxUncounted && store.growth().entries > 0 &&
-               store.growth().bytes < kSmallTransaction;
+  // So much can be counted in later, but not where a sweep stands, nor what it took away.
+  const bool can_be_counted = head.uncounted < kMaxUncounted && store.growth().entries > 0 &&
+                              store.growth().bytes < kSmallTransaction;
+  const LogHead before = head;
   TRIBUTARY_RETURN_IF_ERROR(SweepLog(c, folder.newly_named(), &head));
-  defer = defer && !head.sweeping;
-  if (defer) {
+  if (can_be_counted && head.SweepStandsAt(before)) {
     store.DeferHead(head);
   } else {
     TRIBUTARY_RETURN_IF_ERROR(store.WriteHead(head));

@@ -1,4 +1,5 @@
-// The rows that a list of captured writes mentions, for Folder (ext/flush.cc).
+// What Folder (ext/flush.cc) works in: the rows that a list of captured writes mentions, and its
+// other lists.
 #ifndef TRIBUTARY_EXT_FOLD_ROWS_H_
 #define TRIBUTARY_EXT_FOLD_ROWS_H_
 
@@ -10,6 +11,9 @@
 #include "absl/container/flat_hash_set.h"
 #include "crdt/ids.h"
 #include "crdt/key.h"
+#include "crdt/log_chunk.h"
+#include "crdt/row_clock.h"
+#include "ext/row_store.h"
 #include "ext/table.h"
 
 namespace tributary {
@@ -65,6 +69,13 @@ class FoldRows {
     return size() - 1;
   }
 
+  void Clear() {
+    rows_.clear();
+    if (indexed_) index_.clear();
+    ascending_ = true;
+    indexed_ = false;
+  }
+
   uint32_t size() const { return static_cast<uint32_t>(rows_.size()); }
   FoldRow& operator[](uint32_t i) { return rows_[i]; }
   const FoldRow& operator[](uint32_t i) const { return rows_[i]; }
@@ -101,6 +112,49 @@ class FoldRows {
   bool ascending_ = true;
   bool indexed_ = false;
   absl::flat_hash_set<uint32_t, Hash, Equal> index_;
+};
+
+// The row of an operation, and of the place it moved away from.
+struct FoldOp {
+  uint32_t row;
+  uint32_t old_row;
+};
+
+// One record that the list leaves behind, to be logged in seq order.
+struct FoldRecord {
+  Seq seq;
+  uint32_t row;
+  LogKind kind;
+  ColumnId column;
+};
+
+// Kept from one fold to the next: in a transaction of one row, allocating this anew is a good part
+// of the whole.
+struct FoldMemory {
+  struct SortItem {
+    uint64_t prefix;
+    uint32_t row;
+  };
+
+  FoldRows rows;
+  std::vector<FoldOp> ops;
+  std::vector<RowClock> clocks;
+  std::vector<uint32_t> clock_rows;  // the row of each clock
+  std::vector<FoldRecord> records;
+  std::vector<ColumnId> columns;
+  std::vector<uint32_t> order;
+  std::vector<SortItem> sort_items;
+  std::vector<RowStore::RowName> names;
+  LogEntry entry;
+
+  bool IsSmall() const { return ops.capacity() <= 1024; }
+  void Clear() {
+    rows.Clear();
+    ops.clear();
+    clocks.clear();
+    clock_rows.clear();
+    records.clear();
+  }
 };
 
 }  // namespace tributary

@@ -94,56 +94,60 @@ Status LogRangeReader::Next(bool* found) {
   return {};
 }
 
+void LogFilters::Block::Extend(SiteOrdinal site, DbVersion version, int64_t chunk, bool follows) {
+  if (follows && !ranges.empty() && ranges.back().site == site) {
+    ranges.back().last_version = version;
+    ranges.back().last_chunk = chunk;
+  } else {
+    ranges.push_back({site, version, chunk, version, chunk});
+  }
+}
+
 // Gathers chunks into blocks of about kTailBytes.
 class LogFilters::BlockWriter {
  public:
   explicit BlockWriter(LogFilters* filters) : filters_(filters) {}
 
-  // `follows`: between this chunk and the one before, its site has none that needs this block.
+  // `follows` as for Extend.
   Status Add(SiteOrdinal site, DbVersion version, int64_t chunk, std::string_view data,
              bool follows) {
-    const LogRange here{site, version, chunk, version, chunk};
     const bool big = data.size() >= kOwnFilterBytes;
-    KeyFilterBuilder* keys = big ? &big_keys_ : &keys_;
+    KeyFilterBuilder* keys = big ? &big_keys_ : &block_.keys;
     if (!reader_.Open(data)) return Malformed(site, version, chunk);
     while (reader_.Next()) keys->Add(reader_.entry().table, reader_.entry().key);
     if (!reader_.ok()) return Malformed(site, version, chunk);
-    if (big) return WriteBig(here);
-    if (follows && !ranges_.empty() && ranges_.back().site == site) {
-      ranges_.back().last_version = version;
-      ranges_.back().last_chunk = chunk;
-    } else {
-      ranges_.push_back(here);
-    }
-    bytes_ += data.size() + kChunkOverhead;
-    return bytes_ >= kTailBytes ? Close() : Status();
+    if (big) return filters_->WriteBig(site, version, chunk, &big_keys_);
+    block_.Extend(site, version, chunk, follows);
+    block_.bytes += data.size() + kChunkOverhead;
+    return block_.bytes >= kTailBytes ? Close() : Status();
   }
-
-  Status Close() {
-    bytes_ = 0;
-    if (ranges_.empty()) return {};
-    encoded_.clear();
-    for (const LogRange& r : ranges_) AppendRange(r, &encoded_);
-    ranges_.clear();
-    return filters_->Write(encoded_, keys_.Finish(kBlockBitsPerKey));
-  }
-  size_t bytes() const { return bytes_; }
+  Status Close() { return filters_->WriteBlock(&block_); }
+  size_t bytes() const { return block_.bytes; }
 
  private:
-  Status WriteBig(const LogRange& here) {
-    encoded_.clear();
-    AppendRange(here, &encoded_);
-    return filters_->Write(encoded_, big_keys_.Finish(kChunkBitsPerKey));
-  }
-
   LogFilters* filters_;
-  std::vector<LogRange> ranges_;
-  KeyFilterBuilder keys_;
+  Block block_;
   KeyFilterBuilder big_keys_;
   LogChunkReader reader_;  // kept for its memory
-  size_t bytes_ = 0;
-  std::string encoded_;
 };
+
+// Empties the block.
+Status LogFilters::WriteBlock(Block* block) {
+  if (block->ranges.empty()) return {};
+  std::string ranges;
+  for (const LogRange& r : block->ranges) AppendRange(r, &ranges);
+  const std::string filter = block->keys.Finish(kBlockBitsPerKey);
+  block->Clear();
+  return Write(ranges, filter);
+}
+
+// The block of a big chunk alone. Empties `keys`.
+Status LogFilters::WriteBig(SiteOrdinal site, DbVersion version, int64_t chunk,
+                            KeyFilterBuilder* keys) {
+  std::string ranges;
+  AppendRange({site, version, chunk, version, chunk}, &ranges);
+  return Write(ranges, keys->Finish(kChunkBitsPerKey));
+}
 
 Status LogFilters::Write(std::string_view ranges, std::string_view filter) {
   TRIBUTARY_RETURN_IF_ERROR(
@@ -173,26 +177,40 @@ Status LogFilters::Covered(SiteOrdinal site, DbVersion* version) {
 Status LogFilters::Appended(SiteOrdinal site, DbVersion version, int64_t chunk, size_t size,
                             KeyFilterBuilder* keys) {
   const bool big = size >= kOwnFilterBytes;
-  if (big) {
-    std::string ranges;
-    AppendRange({site, version, chunk, version, chunk}, &ranges);
-    TRIBUTARY_RETURN_IF_ERROR(Write(ranges, keys->Finish(kChunkBitsPerKey)));
-  } else {
-    keys->Clear();
-    DbVersion covered;
-    TRIBUTARY_RETURN_IF_ERROR(Covered(site, &covered));
-    if (version <= covered) {
-      // The same number may have been used before, by a chunk that a sweep removed.
-      TRIBUTARY_RETURN_IF_ERROR(add_late_.PrepareOnce(
-          db_, "INSERT OR IGNORE INTO crsql_log_late(site, version, chunk) VALUES (?1, ?2, ?3)"));
-      add_late_.Bind(1, site);
-      add_late_.Bind(2, version.value);
-      add_late_.Bind(3, chunk);
-      TRIBUTARY_RETURN_IF_ERROR(add_late_.Run());
-    }
-  }
+  TRIBUTARY_RETURN_IF_ERROR(big ? WriteBig(site, version, chunk, keys)
+                                : AppendedSmall(site, version, chunk, keys));
   const size_t weight = (big ? kBigChunkWeight : size) + kChunkOverhead;
-  return IsTurn(site, version, chunk, weight) ? CoverTails(site, version) : Status();
+  tails_.bytes += weight;
+  const bool enough =
+      tails_known_ ? tails_.bytes >= kTailBytes : IsTurn(site, version, chunk, weight);
+  return enough ? CoverTails(site, version) : Status();
+}
+
+Status LogFilters::AppendedSmall(SiteOrdinal site, DbVersion version, int64_t chunk,
+                                 KeyFilterBuilder* keys) {
+  DbVersion covered;
+  TRIBUTARY_RETURN_IF_ERROR(Covered(site, &covered));
+  const bool late = version <= covered;
+  if (tails_known_) {
+    // A late chunk's range stays its own: it lies far from the others.
+    bool follows = false;
+    if (!late && !after_late_ && !tails_.ranges.empty()) {
+      const LogRange& r = tails_.ranges.back();
+      follows = std::pair(r.last_version, r.last_chunk) < std::pair(version, chunk);
+    }
+    after_late_ = late;
+    tails_.Extend(site, version, chunk, follows);
+    tails_.keys.TakeFrom(keys);
+  }
+  keys->Clear();
+  if (!late) return {};
+  // The same number may have been used before, by a chunk that a sweep removed.
+  TRIBUTARY_RETURN_IF_ERROR(add_late_.PrepareOnce(
+      db_, "INSERT OR IGNORE INTO crsql_log_late(site, version, chunk) VALUES (?1, ?2, ?3)"));
+  add_late_.Bind(1, site);
+  add_late_.Bind(2, version.value);
+  add_late_.Bind(3, chunk);
+  return add_late_.Run();
 }
 
 // Adds the small chunks that a statement returns; *last gets the last version of each site.
@@ -214,33 +232,49 @@ Status LogFilters::AddAll(Statement* chunks, bool in_order, BlockWriter* block, 
   return {};
 }
 
+// Reads what is in no block, puts it into blocks, and gives each site's last version of it.
+Status LogFilters::ReadTails(Versions* last) {
+  BlockWriter block(this);
+  TRIBUTARY_RETURN_IF_ERROR(read_tails_.PrepareOnce(db_, kTailSql));
+  TRIBUTARY_RETURN_IF_ERROR(AddAll(&read_tails_, true, &block, last));
+  Versions ignored;
+  TRIBUTARY_RETURN_IF_ERROR(read_late_.PrepareOnce(db_, kLateSql));
+  TRIBUTARY_RETURN_IF_ERROR(AddAll(&read_late_, false, &block, &ignored));
+  return block.Close();
+}
+
 // Puts all that is in no block into blocks.
 Status LogFilters::CoverTails(SiteOrdinal site, DbVersion version) {
-  BlockWriter block(this);
   // The site of the append is past its big chunks, too, though they leave nothing to be done.
   Versions last;
   DbVersion covered;
   TRIBUTARY_RETURN_IF_ERROR(Covered(site, &covered));
   if (version > covered) last[site] = version;
-  TRIBUTARY_RETURN_IF_ERROR(tails_.PrepareOnce(db_, kTailSql));
-  TRIBUTARY_RETURN_IF_ERROR(AddAll(&tails_, true, &block, &last));
-  Versions ignored;
-  TRIBUTARY_RETURN_IF_ERROR(late_.PrepareOnce(db_, kLateSql));
-  TRIBUTARY_RETURN_IF_ERROR(AddAll(&late_, false, &block, &ignored));
-  TRIBUTARY_RETURN_IF_ERROR(block.Close());
+  if (tails_known_) {
+    for (const LogRange& r : tails_.ranges) last[r.site] = std::max(last[r.site], r.last_version);
+    tails_known_ = false;  // until it is done
+    TRIBUTARY_RETURN_IF_ERROR(WriteBlock(&tails_));
+  } else {
+    TRIBUTARY_RETURN_IF_ERROR(ReadTails(&last));
+  }
   // Not OR REPLACE: that word would make ReplaceWatch suspect every statement of the connection.
   TRIBUTARY_RETURN_IF_ERROR(
       write_covered_.PrepareOnce(db_,
                                  "INSERT INTO crsql_log_covered(site, version) VALUES (?1, ?2) "
-                                 "ON CONFLICT(site) DO UPDATE SET version = excluded.version"));
+                                 "ON CONFLICT(site) DO UPDATE SET version = excluded.version "
+                                 "WHERE version < excluded.version"));
   for (const auto& [s, v] : last) {
-    covered_[s] = v;
+    TRIBUTARY_RETURN_IF_ERROR(Covered(s, &covered));
+    covered_[s] = std::max(covered, v);
     write_covered_.Bind(1, s);
     write_covered_.Bind(2, v.value);
     TRIBUTARY_RETURN_IF_ERROR(write_covered_.Run());
   }
   TRIBUTARY_RETURN_IF_ERROR(clear_late_.PrepareOnce(db_, "DELETE FROM crsql_log_late"));
-  return clear_late_.Run();
+  TRIBUTARY_RETURN_IF_ERROR(clear_late_.Run());
+  tails_.Clear();
+  tails_known_ = true;
+  return {};
 }
 
 Status LogFilters::Lost(SiteOrdinal site, DbVersion version, int64_t chunk, size_t bytes) {

@@ -14,8 +14,9 @@
 // (the site's tail), or it is in crsql_log_late. Blocks may pass keys that the log no longer has.
 //
 // The tails of all sites together stay at about kTailBytes: every so often an append puts them into
-// blocks. Which append is decided by a hash of its position, so that no counter has to be written
-// with every transaction.
+// blocks. Who has made all the appends since the last block knows when they are enough, and has
+// their keys at hand. For whoever has not, a hash of the append's position decides, so that no
+// counter has to be written with every transaction, and the tails are read.
 #ifndef TRIBUTARY_EXT_LOG_FILTERS_H_
 #define TRIBUTARY_EXT_LOG_FILTERS_H_
 
@@ -85,14 +86,34 @@ class LogFilters {
 
   // The version is new: nothing of it can be covered.
   void StartTransaction(SiteOrdinal site, DbVersion version) { covered_[site] = version + -1; }
-  // After a rollback, and between transactions.
-  void Forget() { covered_.clear(); }
+  // After a rollback, and when another connection may have written.
+  void Forget() {
+    covered_.clear();
+    tails_known_ = false;
+  }
 
  private:
+  // What becomes a block.
+  struct Block {
+    // `follows`: between this chunk and the one before, its site has none that needs this block.
+    void Extend(SiteOrdinal site, DbVersion version, int64_t chunk, bool follows);
+    void Clear() {
+      ranges.clear();
+      keys.Clear();
+      bytes = 0;
+    }
+    std::vector<LogRange> ranges;
+    KeyFilterBuilder keys;
+    size_t bytes = 0;  // of the chunks, as they count for kTailBytes
+  };
   class BlockWriter;
   using Versions = absl::flat_hash_map<SiteOrdinal, DbVersion>;
   Status Covered(SiteOrdinal site, DbVersion* version);
+  Status AppendedSmall(SiteOrdinal site, DbVersion version, int64_t chunk, KeyFilterBuilder* keys);
   Status CoverTails(SiteOrdinal site, DbVersion version);
+  Status ReadTails(Versions* last);
+  Status WriteBlock(Block* block);
+  Status WriteBig(SiteOrdinal site, DbVersion version, int64_t chunk, KeyFilterBuilder* keys);
   Status AddAll(Statement* chunks, bool in_order, BlockWriter* block, Versions* last);
   Status RemakeOldest();
   Status Write(std::string_view ranges, std::string_view filter);
@@ -100,12 +121,16 @@ class LogFilters {
   sqlite3* db_;
   LogRangeReader range_;
   Versions covered_;
+  // The small chunks in no block, while tails_known_.
+  Block tails_;
+  bool tails_known_ = false;
+  bool after_late_ = false;  // its last range is of a late chunk
   Statement read_covered_;
   Statement write_covered_;
   Statement write_;
   Statement add_late_;
-  Statement tails_;
-  Statement late_;
+  Statement read_tails_;
+  Statement read_late_;
   Statement clear_late_;
   Statement oldest_;
   Statement remove_;

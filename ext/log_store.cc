@@ -81,6 +81,7 @@ Status LogStore::CountIn(LogHead* head) {
     head->last_version = std::max(head->last_version, version);
     const std::string_view data = read_head_.Blob(0);
     head->bytes += static_cast<int64_t>(data.size());
+    if (head->sweeping) head->credit += kSweepPace * static_cast<int64_t>(data.size());
     // What it made stale is not known any more: as much as it could have.
     bool all_inserts = reader.Open(data);
     while (reader.Next()) {

@@ -41,7 +41,15 @@ struct LogHead {
   int64_t sweep_chunk = 0;
   // Not stored: how many transactions' chunks the stored head lacks.
   int uncounted = 0;
+
+  bool SweepStandsAt(const LogHead& other) const {
+    return sweeping == other.sweeping && sweep_site == other.sweep_site &&
+           sweep_version == other.sweep_version && sweep_chunk == other.sweep_chunk;
+  }
 };
+
+// Bytes that a sweep under way may read per byte logged.
+inline constexpr int64_t kSweepPace = 4;
 
 // The most transactions that a stored head may lack.
 inline constexpr int kMaxUncounted = 16;
@@ -55,7 +63,7 @@ class LogStore {
   Status RereadHead();
   Status WriteHead(const LogHead& head);
   // Instead of WriteHead, where all that has changed is that the last version is one more, small
-  // and in the log. REQUIRES: head.uncounted < kMaxUncounted, held.
+  // and in the log, with a sweep's credit for it. REQUIRES: head.uncounted < kMaxUncounted, held.
   void DeferHead(const LogHead& head) {
     head_ = head;
     head_->uncounted++;
@@ -100,6 +108,18 @@ class LogStore {
   // Moves whenever this connection changes chunks, though not when that is rolled back.
   int64_t changes() const { return changes_; }
 
+  // A chunk that is being written, and the keys of its entries. LogWriters pass on its memory.
+  struct Draft {
+    LogChunkWriter chunk;
+    KeyFilterBuilder keys;
+  };
+  Draft TakeDraft() { return std::exchange(draft_, {}); }
+  void GiveBack(Draft draft) {
+    draft_ = std::move(draft);
+    draft_.chunk.Clear();
+    draft_.keys.Clear();
+  }
+
   // What was appended since this was last taken; a LogWriter reports it.
   struct Growth {
     int64_t bytes = 0;
@@ -132,6 +152,7 @@ class LogStore {
   DbVersion last_version_{-1};
   int64_t last_chunk_ = 0;
   Growth growth_;
+  Draft draft_;
   bool held_ = false;
   std::optional<LogHead> head_;
 };

@@ -9,23 +9,26 @@ namespace tributary {
 class LogWriter {
  public:
   LogWriter(LogStore* log, SiteOrdinal site, DbVersion version, LogHeader header)
-      : log_(log), site_(site), version_(version), header_(header) {}
+      : log_(log), site_(site), version_(version), header_(header), draft_(log->TakeDraft()) {}
+  ~LogWriter() { log_->GiveBack(std::move(draft_)); }
+  LogWriter(const LogWriter&) = delete;
+  LogWriter& operator=(const LogWriter&) = delete;
 
   // Entries come in seq order; two may share a seq (a cell that stands in for its row's sentinel),
   // which only neighbouring chunks can say.
   Status Add(const LogEntry& entry) {
-    if (!chunk_.empty() && entry.seq < chunk_.next()) TRIBUTARY_RETURN_IF_ERROR(Close());
-    chunk_.Add(entry);
+    if (!draft_.chunk.empty() && entry.seq < draft_.chunk.next()) TRIBUTARY_RETURN_IF_ERROR(Close());
+    draft_.chunk.Add(entry);
     entries_++;
-    keys_.Add(entry.table, entry.key);
-    return chunk_.size() < kChunkBytes ? Status() : Close();
+    draft_.keys.Add(entry.table, entry.key);
+    return draft_.chunk.size() < kChunkBytes ? Status() : Close();
   }
   // Writes what is left.
   Status Close() {
-    if (chunk_.empty()) return {};
-    const std::string data = chunk_.Finish(header_);
+    if (draft_.chunk.empty()) return {};
+    const std::string data = draft_.chunk.Finish(header_);
     log_->Grew(static_cast<int64_t>(data.size()), std::exchange(entries_, 0));
-    return log_->Append(site_, version_, data, &keys_);
+    return log_->Append(site_, version_, data, &draft_.keys);
   }
 
  private:
@@ -33,9 +36,8 @@ class LogWriter {
   SiteOrdinal site_;
   DbVersion version_;
   LogHeader header_;
-  LogChunkWriter chunk_;
-  KeyFilterBuilder keys_;  // of the entries in chunk_
-  int64_t entries_ = 0;    // of the chunk
+  LogStore::Draft draft_;
+  int64_t entries_ = 0;  // of the chunk
 };
 
 }  // namespace tributary

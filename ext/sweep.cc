@@ -11,8 +11,6 @@ namespace {
 
 // Below this much garbage a sweep is not worth its reads.
 constexpr int64_t kMinStaleBytes = 64 << 10;
-// Bytes to sweep per byte logged, while a sweep is under way.
-constexpr int64_t kPace = 4;
 // Small commits save up for a share of this size, so that most do nothing at all.
 constexpr int64_t kMinShare = 16 << 10;
 // What is decided at once, in the order of keys: entries of one row share a look-up of its clock.
@@ -265,14 +263,15 @@ class Sweeper {
   }
 
   Status SaveBirths() {
+    stores_.rows.DropPending();
     for (PendingBirth& b : births_) {
       const Item& item = items_[b.item];
       const Chunk& chunk = chunks_[item.chunk];
       if (chunk.fate == Fate::kKeep) continue;
       b.clock.SetBirth({chunk.name.site, chunk.name.version});
-      TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Put(b.table, Key(item), b.clock));
+      stores_.rows.PutLater(b.table, Key(item), b.clock);
     }
-    return {};
+    return stores_.rows.PutPending();
   }
 
   Status WriteBatch() {
@@ -340,7 +339,7 @@ Status SweepLog(Connection* c, int64_t newly_named, LogHead* head) {
     if (head->stale > kMinStaleBytes && head->stale > head->bytes / 2) BeginSweep(head);
     return {};
   }
-  head->credit += kPace * grown.bytes;
+  head->credit += kSweepPace * grown.bytes;
   // Rows being merged have their clocks in memory: what is written to them here would be lost.
   if (head->credit < kMinShare || !c->stores().merge.empty()) return {};
   return Sweeper(c, head).Run();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "crdt/key.h"
+#include "crdt/key_filter.h"
 #include "tests/crdt/damage.h"
 
 namespace tributary {
@@ -67,6 +68,55 @@ TEST(Filter, BytesAreStoredAndMustNotChange) {
   const uint64_t hashes[] = {0, UINT64_MAX, 0x0123456789abcdef};
   EXPECT_EQ(Hex(BuildFilter(Hashes(0, 3))), "55b013e8");
   EXPECT_EQ(Hex(BuildFilter(hashes)), "01800280");
+}
+
+std::string IntegerKey(int64_t v) {
+  std::string key;
+  AppendKeyValue(Value::Integer(v), &key);
+  return key;
+}
+
+// Keys that count up in pieces of `piece` make the filter that they make when they come at once.
+TEST(KeyFilter, RunsGoOnFromOneBuilderToTheNext) {
+  for (const int64_t piece : {1, 2, 127, 128, 129, 500}) {
+    KeyFilterBuilder whole;
+    KeyFilterBuilder pieces;
+    KeyFilterBuilder next;
+    for (int64_t i = 1; i <= 1000; i++) {
+      whole.Add(7, IntegerKey(i));
+      next.Add(7, IntegerKey(i));
+      if (i % piece == 0 || i == 1000) pieces.TakeFrom(&next);
+      ASSERT_EQ(next.empty(), i % piece == 0 || i == 1000);
+    }
+    const std::string filter = pieces.Finish(10);
+    for (int64_t i = 1; i <= 1000; i++) {
+      ASSERT_TRUE(KeyFilterMayContain(filter, KeyProbe(7, IntegerKey(i)))) << piece;
+    }
+    if (piece < 128) EXPECT_EQ(Hex(filter), Hex(whole.Finish(10))) << piece;
+  }
+}
+
+TEST(KeyFilter, TakesKeysOfAllKinds) {
+  KeyFilterBuilder all;
+  std::vector<std::pair<int64_t, std::string>> keys;
+  for (int64_t piece = 0; piece < 40; piece++) {
+    KeyFilterBuilder next;
+    for (int64_t i = 0; i < piece * 7; i++) {
+      std::string key;
+      if ((piece + i / 5) % 3 == 0) {
+        AppendKeyValue(Value::Text(std::to_string(i * piece)), &key);
+      } else {
+        key = IntegerKey(piece * 100 + i);
+      }
+      next.Add(1 + i / 50, key);
+      keys.emplace_back(1 + i / 50, key);
+    }
+    all.TakeFrom(&next);
+  }
+  const std::string filter = all.Finish(16);
+  for (const auto& [table, key] : keys) {
+    ASSERT_TRUE(KeyFilterMayContain(filter, KeyProbe(table, key)));
+  }
 }
 
 }  // namespace
