@@ -57,8 +57,7 @@ void KeyFilterBuilder::TakeFrom(KeyFilterBuilder* other) {
   if (other->runs_.empty() && other->in_run_ && other->hashes_.size() == run.count + 1) {
     // One short run, which may go on one that is here.
     for (uint64_t i = 0; i <= run.count; i++) {
-      AddInteger(run.table, run.first + static_cast<int64_t>(i),
-                 [&] { return other->hashes_[i]; });
+      AddInteger(run.table, run.first + static_cast<int64_t>(i), [&] { return other->hashes_[i]; });
     }
   } else {
     hashes_.insert(hashes_.end(), other->hashes_.begin(), other->hashes_.end());

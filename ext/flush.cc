@@ -77,6 +77,7 @@ class Folder {
       if (any) order.push_back(i);
     }
     SortByKey(&order);
+    sorted_all_ = order.size() == rows_.size();
     std::vector<RowStore::RowName>& names = memory_->names;
     names.clear();
     for (const uint32_t i : order) names.push_back({rows_[i].table, rows_[i].key});
@@ -204,10 +205,13 @@ class Folder {
   Status StoreClocks() {
     stores_.rows.DropPending();
     std::vector<uint32_t>& order = memory_->order;
-    order = clock_rows_;
-    SortByKey(&order);
+    if (!sorted_all_) {
+      order = clock_rows_;
+      SortByKey(&order);
+    }
     for (const uint32_t r : order) {
       FoldRow& row = rows_[r];
+      if (row.clock == kNoClock) continue;
       RowClock& clock = clocks_[row.clock];
       // Its row entry will not be written, so that the birth must be kept here (T20).
       if (row.inserted && clock.rest() != Rest::kImplied && clock.births().empty()) {
@@ -305,32 +309,7 @@ class Folder {
     return log->Close();
   }
 
-  // The first bytes of a key as a number that sorts like them.
-  static uint64_t PrefixOf(std::string_view key) {
-    uint64_t prefix = 0;
-    for (size_t i = 0; i < 8; i++) {
-      prefix = prefix << 8 | (i < key.size() ? static_cast<uint8_t>(key[i]) : 0);
-    }
-    return prefix;
-  }
-
-  // By table and key. Most keys differ in their first bytes, which are compared as one number.
-  void SortByKey(std::vector<uint32_t>* order) const {
-    if (order->size() < 2) return;
-    using Item = FoldMemory::SortItem;
-    std::vector<Item>& items = memory_->sort_items;
-    items.clear();
-    items.reserve(order->size());
-    for (const uint32_t r : *order) items.push_back({PrefixOf(rows_[r].key), r});
-    std::sort(items.begin(), items.end(), [this](const Item& a, const Item& b) {
-      const FoldRow& x = rows_[a.row];
-      const FoldRow& y = rows_[b.row];
-      if (x.table != y.table) return x.table->id() < y.table->id();
-      if (a.prefix != b.prefix) return a.prefix < b.prefix;
-      return x.key < y.key;
-    });
-    for (size_t i = 0; i < items.size(); i++) (*order)[i] = items[i].row;
-  }
+  void SortByKey(std::vector<uint32_t>* order) { memory_->sorter.Sort(rows_, order); }
 
   static constexpr uint32_t kNoRow = UINT32_MAX;
 
@@ -340,6 +319,7 @@ class Folder {
   const Seq first_seq_;
   int64_t newly_named_ = 0;
   bool may_replace_ = false;
+  bool sorted_all_ = false;  // memory_->order has all rows in the order of keys
   std::unique_ptr<FoldMemory> memory_;
   FoldRows& rows_ = memory_->rows;
   std::vector<FoldOp>& ops_ = memory_->ops;

@@ -114,6 +114,23 @@ class FoldRows {
   absl::flat_hash_set<uint32_t, Hash, Equal> index_;
 };
 
+// Sorts rows by table and key. Most keys differ in their first bytes, which are sorted as one
+// number by radix (Knuth, TAOCP 3, 5.2.5), which takes a tenth of what comparing takes.
+class FoldRowSorter {
+ public:
+  void Sort(const FoldRows& rows, std::vector<uint32_t>* order);
+
+ private:
+  struct Item {
+    uint64_t prefix;
+    uint32_t row;
+  };
+  void SortByPrefix();
+
+  std::vector<Item> items_;
+  std::vector<Item> other_;
+};
+
 // The row of an operation, and of the place it moved away from.
 struct FoldOp {
   uint32_t row;
@@ -131,11 +148,6 @@ struct FoldRecord {
 // Kept from one fold to the next: in a transaction of one row, allocating this anew is a good part
 // of the whole.
 struct FoldMemory {
-  struct SortItem {
-    uint64_t prefix;
-    uint32_t row;
-  };
-
   FoldRows rows;
   std::vector<FoldOp> ops;
   std::vector<RowClock> clocks;
@@ -143,7 +155,7 @@ struct FoldMemory {
   std::vector<FoldRecord> records;
   std::vector<ColumnId> columns;
   std::vector<uint32_t> order;
-  std::vector<SortItem> sort_items;
+  FoldRowSorter sorter;
   std::vector<RowStore::RowName> names;
   LogEntry entry;
 

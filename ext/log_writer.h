@@ -17,7 +17,8 @@ class LogWriter {
   // Entries come in seq order; two may share a seq (a cell that stands in for its row's sentinel),
   // which only neighbouring chunks can say.
   Status Add(const LogEntry& entry) {
-    if (!draft_.chunk.empty() && entry.seq < draft_.chunk.next()) TRIBUTARY_RETURN_IF_ERROR(Close());
+    if (!draft_.chunk.empty() && entry.seq < draft_.chunk.next())
+      TRIBUTARY_RETURN_IF_ERROR(Close());
     draft_.chunk.Add(entry);
     entries_++;
     draft_.keys.Add(entry.table, entry.key);
