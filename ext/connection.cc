@@ -163,12 +163,22 @@ Status Connection::TryFlush(int level, F flush) {
 }
 
 Status Connection::Flush(bool final) {
-  if (stores_ == nullptr || merging) return {};
-  if (stores_->merge.empty() && capture.list.empty() && broken_level_ == kWhole) return {};
+  if (merging) return {};
+  const bool nothing = stores_ == nullptr || (stores_->merge.empty() && capture.list.empty());
+  uncaptured_write_ = false;
+  if (nothing && broken_level_ == kWhole) return {};
   return TryFlush(kAnyLevel, [&]() -> Status {
     TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this, final));
     return FlushCapture(this);
   });
+}
+
+void Connection::OnFailedCapture() {
+  Break(kAnyLevel);
+  // OnSync must come, and refuse, whatever it was that kept us from joining.
+  if (!joined_ && !Execute(db_, "INSERT INTO crsql_transaction(n) VALUES (NULL)").ok()) {
+    (void)Execute(db_, "ROLLBACK");
+  }
 }
 
 Status Connection::OnSync() {
@@ -191,6 +201,7 @@ Status Connection::OnSync() {
 
 void Connection::OnEnd(bool committed) {
   broken_level_ = kWhole;
+  uncaptured_write_ = false;
   held_at_.clear();
   joined_ = false;
   ts = 0;
@@ -238,8 +249,9 @@ void Connection::OnRelease(int level) {
 void Connection::OnRollbackTo(int level) {
   capture.RollbackTo(level);
   // A statement that a merge ran has failed: the merge itself has not changed anything yet.
-  if (merging || stores_ == nullptr) return;
+  if (merging) return;
   if (level < broken_level_ && !flushing_) broken_level_ = kWhole;
+  if (stores_ == nullptr) return;
   stores_->merge.Clear();
   ForgetFile();
   while (!held_at_.empty() && held_at_.back().first > level) held_at_.pop_back();

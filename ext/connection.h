@@ -86,6 +86,13 @@ class Connection {
   // end of the transaction, when merged rows must satisfy all constraints.
   Status Flush(bool final = false);
 
+  // A row was written, with the sync bit on, that merges may know otherwise.
+  void NoteUncapturedWrite() { uncaptured_write_ = true; }
+  bool HasUnflushedWrites() const { return uncaptured_write_ || !capture.list.empty(); }
+  // A row was written that could not be captured. Unless the statement is undone, as it is where it
+  // has a journal, the transaction must not be committed.
+  void OnFailedCapture();
+
   // The callbacks of the transaction module.
   Status OnSync();
   void OnEnd(bool committed);
@@ -101,6 +108,7 @@ class Connection {
   // What was held (base_writer.h) when a savepoint began, by its level.
   std::vector<std::pair<int, MergeBuffer>> held_at_;
   bool joined_ = false;
+  bool uncaptured_write_ = false;
   bool syncing_ = false;
   // The file may have part of what a flush that failed had to write. A rollback to a savepoint
   // below this level undoes that; until then nothing is flushed, and so nothing committed.
