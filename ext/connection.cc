@@ -174,10 +174,15 @@ Status Connection::Flush(bool final) {
 }
 
 void Connection::OnFailedCapture() {
-  Break(kAnyLevel);
+  // Called by destructors, so it must not allocate.
+  const auto done = [this](const char* sql) {
+    return sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) == SQLITE_OK;
+  };
   // OnSync must come, and refuse, whatever it was that kept us from joining.
-  if (!joined_ && !Execute(db_, "INSERT INTO crsql_transaction(n) VALUES (NULL)").ok()) {
-    (void)Execute(db_, "ROLLBACK");
+  if (joined_ || done("INSERT INTO crsql_transaction(n) VALUES (NULL)")) {
+    Break(kAnyLevel);
+  } else {
+    done("ROLLBACK");
   }
 }
 
