@@ -115,30 +115,22 @@ Status Connection::NextVersion(DbVersion* version) {
   return {};
 }
 
-Status Connection::MergeEqualValues(bool* on) {
-  if (merge_equal_values_ < 0) {
-    Statement s;
-    TRIBUTARY_RETURN_IF_ERROR(
-        s.Prepare(db_, "SELECT value FROM crsql_master WHERE key = 'config.merge-equal-values'"));
-    bool row;
-    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
-    merge_equal_values_ = row && s.Int(0) == 1 ? 1 : 0;
-  }
-  *on = merge_equal_values_ == 1;
+Status Connection::ReadMergeEqualValues() {
+  Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db_, "SELECT value FROM crsql_master WHERE key = 'config.merge-equal-values'"));
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+  merge_equal_values_ = row && s.Int(0) == 1 ? 1 : 0;
   return {};
 }
 
-Status Connection::TextView(sqlite3_value* v, std::string_view* text) {
-  if (utf8_ < 0) {
-    Statement s;
-    TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db_, "PRAGMA encoding"));
-    bool row;
-    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
-    utf8_ = row && s.Text(0) == "UTF-8" ? 1 : 0;
-  }
-  // The blob of a text is its bytes in the file's encoding.
-  const bool plain = utf8_ == 1 && sqlite3_value_type(v) == SQLITE_TEXT;
-  *text = plain ? BlobOf(v) : TextOf(v);
+Status Connection::ReadEncoding() {
+  Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db_, "PRAGMA encoding"));
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+  utf8_ = row && s.Text(0) == "UTF-8" ? 1 : 0;
   return {};
 }
 

@@ -61,10 +61,20 @@ class Connection {
   uint64_t ts = 0;
   // A merge is writing a base table: triggers may run, but nothing of ours may change under it.
   bool merging = false;
-  Status MergeEqualValues(bool* on);
+  Status MergeEqualValues(bool* on) {
+    if (merge_equal_values_ < 0) TRIBUTARY_RETURN_IF_ERROR(ReadMergeEqualValues());
+    *on = merge_equal_values_ == 1;
+    return {};
+  }
   // A view of text, converted if it is none, without the copy that sqlite3_value_text makes of text
   // that was bound without its final zero.
-  Status TextView(sqlite3_value* v, std::string_view* text);
+  Status TextView(sqlite3_value* v, std::string_view* text) {
+    if (utf8_ < 0) TRIBUTARY_RETURN_IF_ERROR(ReadEncoding());
+    // The blob of a text is its bytes in the file's encoding.
+    const bool plain = utf8_ == 1 && sqlite3_value_type(v) == SQLITE_TEXT;
+    *text = plain ? BlobOf(v) : TextOf(v);
+    return {};
+  }
   void ForgetSettings() { merge_equal_values_ = -1; }
 
   // The same site id, for as long as the connection lives.
@@ -131,6 +141,8 @@ class Connection {
   std::set<SiteId> site_ids_;
   int8_t utf8_ = -1;  // whether that is the file's encoding; asked once per schema
 
+  Status ReadMergeEqualValues();
+  Status ReadEncoding();
   Status NoticeSchemaChange();
   std::optional<uint32_t> DataVersion() const;
   // What is known of the file's contents, other than the schema, is read again when it is needed.
