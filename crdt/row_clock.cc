@@ -69,9 +69,7 @@ bool RowClock::IsImplied() const {
 }
 
 RowClock::CellView RowClock::Cell(ColumnId column, const Layouts& layouts) const {
-  for (const CellClock& c : cells_) {
-    if (c.column == column) return {.version = c.version, .stamp = c.stamp};
-  }
+  if (const CellClock* c = FindExplicit(column)) return {.version = c->version, .stamp = c->stamp};
   if (rest_ == Rest::kImplied) return {.version = ColVersion(1), .implied = true};
   if (rest_ == Rest::kBase && layouts.Has(base_layout_)) {
     const int rank = layouts.Rank(base_layout_, column);
@@ -82,22 +80,28 @@ RowClock::CellView RowClock::Cell(ColumnId column, const Layouts& layouts) const
   return {};
 }
 
-CellClock* RowClock::FindExplicit(ColumnId column) {
-  for (CellClock& c : cells_) {
+const CellClock* RowClock::FindExplicit(ColumnId column) const {
+  // In a merge a row's cells come in the order of its columns.
+  if (cells_.empty() || cells_.back().column < column) return nullptr;
+  for (const CellClock& c : cells_) {
     if (c.column == column) return &c;
   }
   return nullptr;
 }
 
 void RowClock::SetCell(ColumnId column, ColVersion version, const Stamp& stamp) {
-  if (CellClock* c = FindExplicit(column)) {
-    c->version = version;
-    c->stamp = stamp;
+  const CellClock cell{column, version, stamp};
+  if (cells_.empty() || cells_.back().column < column) {
+    cells_.push_back(cell);
     return;
   }
   auto it = cells_.begin();
-  while (it != cells_.end() && it->column < column) ++it;
-  cells_.insert(it, CellClock{column, version, stamp});
+  while (it->column < column) ++it;
+  if (it->column == column) {
+    *it = cell;
+  } else {
+    cells_.insert(it, cell);
+  }
 }
 
 void RowClock::SetBase(ColVersion version, const Stamp& first, uint32_t layout) {

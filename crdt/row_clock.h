@@ -160,7 +160,7 @@ class RowClock {
   bool operator==(const RowClock&) const = default;
 
  private:
-  CellClock* FindExplicit(ColumnId column);
+  const CellClock* FindExplicit(ColumnId column) const;
   void SetCell(ColumnId column, ColVersion version, const Stamp& stamp);
   void SetBase(ColVersion version, const Stamp& first, uint32_t layout);
   // All cells lose their clocks, as when the row dies or enters another life.

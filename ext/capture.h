@@ -76,9 +76,10 @@ struct TransactionState {
 
 class Capture {
  public:
-  // A list of the first size is flushed at the next savepoint, that is, before the next statement;
-  // one of the second at once. What is written while a statement runs makes SQLite keep its
-  // statement journal in a file for the rest of the transaction, which makes inserts twice as slow.
+  // A list of the first size is flushed at the next savepoint, that is, before the next statement
+  // that has a journal; at once where no savepoint is open, or from the second size on. What is
+  // written inside of one makes SQLite keep its statement journal in a file for the rest of the
+  // transaction, which makes inserts twice as slow.
   static constexpr size_t kFlushBytes = 1 << 20;
   static constexpr size_t kMostBytes = 8 << 20;
 
@@ -93,7 +94,7 @@ class Capture {
   std::vector<ColumnId> changed_columns;
 
   bool full() const { return list.bytes() >= kFlushBytes; }
-  bool overfull() const { return list.bytes() >= kMostBytes; }
+  bool must_flush() const { return full() && (marks_.empty() || list.bytes() >= kMostBytes); }
 
   // The savepoint callbacks of SQLite's virtual tables, by level.
   void Savepoint(int level);

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "ext/guard.h"
 
@@ -61,7 +62,7 @@ Status Begin(Connection* c, int argc, sqlite3_value** argv, Table** table) {
 }
 
 // After an operation was appended.
-Status Finish(Connection* c) { return c->capture.overfull() ? c->Flush() : Status(); }
+Status Finish(Connection* c) { return c->capture.must_flush() ? c->Flush() : Status(); }
 
 bool CanReplace(Connection* c, const Table& table) {
   return !table.has_replace_trigger() &&
@@ -169,35 +170,52 @@ Status BeforeReplace(Connection* c, int argc, sqlite3_value** argv) {
 template <Status (*body)(Connection*, int, sqlite3_value**)>
 void CaptureFunction(sqlite3_context* context, int argc, sqlite3_value** argv) {
   Connection* c = ConnectionOf(context);
-  sqlite3_result_int(context, 0);
-  if (c->sync_bit != 0) return;
+  if (c->sync_bit != 0) {
+    if (!c->merging) c->NoteUncapturedWrite();
+    return;
+  }
   GuardFunction(context, [&]() -> Status {
     if (argc < 2) return Status::Error("this function is for Tributary's own triggers");
-    const size_t arena = c->capture.list.arena_size();
-    const size_t ops = c->capture.list.size();
+    OpList& list = c->capture.list;
+    const size_t arena = list.arena_size();
+    const size_t ops = list.size();
+    bool captured = false;
+    const absl::Cleanup settle = [&] {
+      if (captured) return;
+      // No half-encoded key stays behind.
+      if (list.size() == ops) list.Cut(ops, arena);
+      c->OnFailedCapture();
+    };
     Status s = body(c, argc, argv);
-    // A failed capture leaves no half-encoded key behind.
-    if (!s.ok() && c->capture.list.size() == ops) c->capture.list.Cut(ops, arena);
+    captured = s.ok();
     return s;
   });
 }
 
+void NoResult(sqlite3_context*) {}
+
 }  // namespace
 
 Status RegisterCaptureFunctions(Connection* c) {
+  using Function = void (*)(sqlite3_context*, int, sqlite3_value**);
+  // Those of updates and deletes are aggregates, of the one row that a SELECT without FROM has: a
+  // function in a trigger makes SQLite keep a statement journal, which costs more than our part of
+  // the work; an aggregate does not. (Inserts need that journal for their UNIQUE constraints.)
   const struct {
     const char* name;
-    void (*function)(sqlite3_context*, int, sqlite3_value**);
+    Function function;
+    Function step;
   } functions[] = {
-      {"crsql_after_insert", CaptureFunction<AfterInsert>},
-      {"crsql_update_part", CaptureFunction<UpdatePart>},
-      {"crsql_after_update", CaptureFunction<AfterUpdate>},
-      {"crsql_after_delete", CaptureFunction<AfterDelete>},
-      {"crsql_before_replace", CaptureFunction<BeforeReplace>},
+      {"crsql_after_insert", CaptureFunction<AfterInsert>, nullptr},
+      {"crsql_update_part", nullptr, CaptureFunction<UpdatePart>},
+      {"crsql_after_update", nullptr, CaptureFunction<AfterUpdate>},
+      {"crsql_after_delete", nullptr, CaptureFunction<AfterDelete>},
+      {"crsql_before_replace", CaptureFunction<BeforeReplace>, nullptr},
   };
   for (const auto& f : functions) {
     if (sqlite3_create_function_v2(c->db(), f.name, -1, SQLITE_UTF8 | SQLITE_INNOCUOUS, c,
-                                   f.function, nullptr, nullptr, nullptr) != SQLITE_OK) {
+                                   f.function, f.step, f.step != nullptr ? NoResult : nullptr,
+                                   nullptr) != SQLITE_OK) {
       return Status::FromDb(c->db());
     }
   }

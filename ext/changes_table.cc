@@ -327,7 +327,7 @@ int Update(sqlite3_vtab* t, int argc, sqlite3_value** argv, sqlite3_int64* rowid
     IncomingChange change;
     TRIBUTARY_RETURN_IF_ERROR(ReadChange(c, argv + 2, &change));
     TRIBUTARY_RETURN_IF_ERROR(c->Join());
-    if (!c->capture.list.empty()) TRIBUTARY_RETURN_IF_ERROR(c->Flush());
+    if (c->HasUnflushedWrites()) TRIBUTARY_RETURN_IF_ERROR(c->Flush());
     TRIBUTARY_RETURN_IF_ERROR(MergeChange(c, change));
     c->stores().merge.Merged();
     *rowid = RowidOf(0, change.pk);

@@ -115,30 +115,22 @@ Status Connection::NextVersion(DbVersion* version) {
   return {};
 }
 
-Status Connection::MergeEqualValues(bool* on) {
-  if (merge_equal_values_ < 0) {
-    Statement s;
-    TRIBUTARY_RETURN_IF_ERROR(
-        s.Prepare(db_, "SELECT value FROM crsql_master WHERE key = 'config.merge-equal-values'"));
-    bool row;
-    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
-    merge_equal_values_ = row && s.Int(0) == 1 ? 1 : 0;
-  }
-  *on = merge_equal_values_ == 1;
+Status Connection::ReadMergeEqualValues() {
+  Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db_, "SELECT value FROM crsql_master WHERE key = 'config.merge-equal-values'"));
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+  merge_equal_values_ = row && s.Int(0) == 1 ? 1 : 0;
   return {};
 }
 
-Status Connection::TextView(sqlite3_value* v, std::string_view* text) {
-  if (utf8_ < 0) {
-    Statement s;
-    TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db_, "PRAGMA encoding"));
-    bool row;
-    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
-    utf8_ = row && s.Text(0) == "UTF-8" ? 1 : 0;
-  }
-  // The blob of a text is its bytes in the file's encoding.
-  const bool plain = utf8_ == 1 && sqlite3_value_type(v) == SQLITE_TEXT;
-  *text = plain ? BlobOf(v) : TextOf(v);
+Status Connection::ReadEncoding() {
+  Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db_, "PRAGMA encoding"));
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+  utf8_ = row && s.Text(0) == "UTF-8" ? 1 : 0;
   return {};
 }
 
@@ -163,12 +155,27 @@ Status Connection::TryFlush(int level, F flush) {
 }
 
 Status Connection::Flush(bool final) {
-  if (stores_ == nullptr || merging) return {};
-  if (stores_->merge.empty() && capture.list.empty() && broken_level_ == kWhole) return {};
+  if (merging) return {};
+  const bool nothing = stores_ == nullptr || (stores_->merge.empty() && capture.list.empty());
+  uncaptured_write_ = false;
+  if (nothing && broken_level_ == kWhole) return {};
   return TryFlush(kAnyLevel, [&]() -> Status {
     TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this, final));
     return FlushCapture(this);
   });
+}
+
+void Connection::OnFailedCapture() {
+  // Called by destructors, so it must not allocate.
+  const auto done = [this](const char* sql) {
+    return sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) == SQLITE_OK;
+  };
+  // OnSync must come, and refuse, whatever it was that kept us from joining.
+  if (joined_ || done("INSERT INTO crsql_transaction(n) VALUES (NULL)")) {
+    Break(kAnyLevel);
+  } else {
+    done("ROLLBACK");
+  }
 }
 
 Status Connection::OnSync() {
@@ -191,6 +198,7 @@ Status Connection::OnSync() {
 
 void Connection::OnEnd(bool committed) {
   broken_level_ = kWhole;
+  uncaptured_write_ = false;
   held_at_.clear();
   joined_ = false;
   ts = 0;
@@ -238,8 +246,9 @@ void Connection::OnRelease(int level) {
 void Connection::OnRollbackTo(int level) {
   capture.RollbackTo(level);
   // A statement that a merge ran has failed: the merge itself has not changed anything yet.
-  if (merging || stores_ == nullptr) return;
+  if (merging) return;
   if (level < broken_level_ && !flushing_) broken_level_ = kWhole;
+  if (stores_ == nullptr) return;
   stores_->merge.Clear();
   ForgetFile();
   while (!held_at_.empty() && held_at_.back().first > level) held_at_.pop_back();

@@ -63,10 +63,20 @@ class Connection {
   uint64_t ts = 0;
   // A merge is writing a base table: triggers may run, but nothing of ours may change under it.
   bool merging = false;
-  Status MergeEqualValues(bool* on);
+  Status MergeEqualValues(bool* on) {
+    if (merge_equal_values_ < 0) TRIBUTARY_RETURN_IF_ERROR(ReadMergeEqualValues());
+    *on = merge_equal_values_ == 1;
+    return {};
+  }
   // A view of text, converted if it is none, without the copy that sqlite3_value_text makes of text
   // that was bound without its final zero.
-  Status TextView(sqlite3_value* v, std::string_view* text);
+  Status TextView(sqlite3_value* v, std::string_view* text) {
+    if (utf8_ < 0) TRIBUTARY_RETURN_IF_ERROR(ReadEncoding());
+    // The blob of a text is its bytes in the file's encoding.
+    const bool plain = utf8_ == 1 && sqlite3_value_type(v) == SQLITE_TEXT;
+    *text = plain ? BlobOf(v) : TextOf(v);
+    return {};
+  }
   void ForgetSettings() { merge_equal_values_ = -1; }
 
   // The same site id, for as long as the connection lives.
@@ -88,6 +98,13 @@ class Connection {
   // end of the transaction, when merged rows must satisfy all constraints.
   Status Flush(bool final = false);
 
+  // A row was written, with the sync bit on, that merges may know otherwise.
+  void NoteUncapturedWrite() { uncaptured_write_ = true; }
+  bool HasUnflushedWrites() const { return uncaptured_write_ || !capture.list.empty(); }
+  // A row was written that could not be captured. Unless the statement is undone, as it is where it
+  // has a journal, the transaction must not be committed.
+  void OnFailedCapture();
+
   // The callbacks of the transaction module.
   Status OnSync();
   void OnEnd(bool committed);
@@ -103,6 +120,7 @@ class Connection {
   // What was held (base_writer.h) when a savepoint began, by its level.
   std::vector<std::pair<int, MergeBuffer>> held_at_;
   bool joined_ = false;
+  bool uncaptured_write_ = false;
   bool syncing_ = false;
   // The file may have part of what a flush that failed had to write. A rollback to a savepoint
   // below this level undoes that; until then nothing is flushed, and so nothing committed.
@@ -125,6 +143,8 @@ class Connection {
   std::set<SiteId> site_ids_;
   int8_t utf8_ = -1;  // whether that is the file's encoding; asked once per schema
 
+  Status ReadMergeEqualValues();
+  Status ReadEncoding();
   Status NoticeSchemaChange();
   std::optional<uint32_t> DataVersion() const;
   // What is known of the file's contents, other than the schema, is read again when it is needed.

@@ -71,7 +71,7 @@ class Merger {
     const MergeAction action = Decide(question, tie);
     if (action != MergeAction::kIgnore) {
       TRIBUTARY_RETURN_IF_ERROR(WriteBase(&row, action));
-      Record(&row, action);
+      Record(&row, action, local);
     }
     if (site_ != kOwnSite) stores_.merge.Saw(site_, change_.db_version);
     bool merge_equal_values;
@@ -99,7 +99,10 @@ class Merger {
     is_sentinel_ = change_.cid == kSentinelCid || !IsAlive(change_.cl);
     for (const bool again : {false, true}) {
       if (again) TRIBUTARY_RETURN_IF_ERROR(c_->Refresh());
-      TRIBUTARY_RETURN_IF_ERROR(stores_.catalog.Find(change_.table, &table_));
+      table_ = again ? nullptr : stores_.merge.LastTable(change_.table);
+      if (table_ == nullptr) {
+        TRIBUTARY_RETURN_IF_ERROR(stores_.catalog.Find(change_.table, &table_));
+      }
       if (table_ == nullptr) continue;
       if (!is_sentinel_) column_ = table_->FindColumn(change_.cid, stores_.merge.next_column);
       stores_.merge.next_column = column_ + 1;
@@ -305,16 +308,13 @@ class Merger {
                 ": ", written.message())};
   }
 
-  void Record(MergeRow* row, MergeAction action) {
+  // `local`: the cell's clock until now.
+  void Record(MergeRow* row, MergeAction action, const RowClock::CellView& local) {
     const ColumnId column = is_sentinel_ ? 0 : table_->columns()[column_].id;
-    // One stamp with two values, from a peer that lies: the log has the stamp already.
-    if (action == MergeAction::kSet && row->clock.Cell(column, table_->layouts()).stamp == stamp_) {
-      row->clock.Apply(action, change_.cl, is_sentinel_, column, change_.col_version, stamp_);
-      row->dirty = true;
-      return;
-    }
     row->clock.Apply(action, change_.cl, is_sentinel_, column, change_.col_version, stamp_);
     row->dirty = true;
+    // One stamp with two values, from a peer that lies: the log has the stamp already.
+    if (action == MergeAction::kSet && local.stamp == stamp_) return;
     WonRecord won{.row = row_, .column = column, .stamp = stamp_, .ts = change_.ts};
     // The row's sentinel moves with every change of its life.
     if (is_sentinel_ || action == MergeAction::kReviveAndSet || action == MergeAction::kRevive) {

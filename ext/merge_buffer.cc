@@ -22,16 +22,12 @@ uint32_t MergeBuffer::Add(MergeRow row) {
   return i;
 }
 
-void MergeBuffer::Saw(SiteOrdinal site, DbVersion version) {
-  DbVersion& seen = seen_[site];
-  if (version > seen) seen = version;
-}
-
 void MergeBuffer::Clear() {
   rows_.clear();
   won_.clear();
   index_.clear();
   seen_.clear();
+  last_saw_.reset();
   last_row_ = -1;
   ForgetReadValues();
   merged_ = 0;  // what is rolled back is not counted

@@ -6,7 +6,9 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -71,6 +73,12 @@ class MergeBuffer {
     const bool same = last_row_ >= 0 && rows_[last_row_].table == table && last_pk_ == pk;
     return same ? last_row_ : -1;
   }
+  // The table of that row, if this is its name; else null.
+  Table* LastTable(std::string_view name) const {
+    if (last_row_ < 0) return nullptr;
+    Table* const table = rows_[last_row_].table;
+    return table->name() == name ? table : nullptr;
+  }
   void Remember(uint32_t row, std::string_view pk) {
     last_row_ = row;
     last_pk_ = pk;
@@ -80,7 +88,12 @@ class MergeBuffer {
     won_.push_back(won);
     bytes_ += sizeof won;
   }
-  void Saw(SiteOrdinal site, DbVersion version);
+  void Saw(SiteOrdinal site, DbVersion version) {
+    if (last_saw_ == std::pair(site, version)) return;
+    DbVersion& seen = seen_[site];
+    if (version > seen) seen = version;
+    last_saw_ = std::pair(site, version);
+  }
   void Clear();
   // Forgets all but what is held.
   void KeepHeld();
@@ -129,6 +142,7 @@ class MergeBuffer {
   std::vector<WonRecord> won_;
   absl::flat_hash_map<std::string, uint32_t> index_;
   absl::flat_hash_map<SiteOrdinal, DbVersion> seen_;
+  std::optional<std::pair<SiteOrdinal, DbVersion>> last_saw_;
   int64_t last_row_ = -1;
   std::string last_pk_;
   size_t bytes_ = 0;

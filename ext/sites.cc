@@ -45,7 +45,7 @@ Status Sites::Find(const SiteId& id, SiteOrdinal* ordinal, bool* found) {
   return {};
 }
 
-Status Sites::FindOrAdd(const SiteId& id, SiteOrdinal* ordinal) {
+Status Sites::FindOrAddAnother(const SiteId& id, SiteOrdinal* ordinal) {
   bool found;
   TRIBUTARY_RETURN_IF_ERROR(Find(id, ordinal, &found));
   if (found) return {};

@@ -24,7 +24,11 @@ class Sites {
   // The ordinal of a site, if it has one.
   Status Find(const SiteId& id, SiteOrdinal* ordinal, bool* found);
   // The same; the site gets one if it has none.
-  Status FindOrAdd(const SiteId& id, SiteOrdinal* ordinal);
+  Status FindOrAdd(const SiteId& id, SiteOrdinal* ordinal) {
+    if (!last_found_ || last_found_->first != id) return FindOrAddAnother(id, ordinal);
+    *ordinal = last_found_->second;
+    return {};
+  }
   Status IdOf(SiteOrdinal ordinal, SiteId* id);
   Status All(std::vector<SiteOrdinal>* ordinals);
   // Records that a version of that peer was seen; never lowers.
@@ -34,6 +38,8 @@ class Sites {
   void Forget();
 
  private:
+  Status FindOrAddAnother(const SiteId& id, SiteOrdinal* ordinal);
+
   sqlite3* db_;
   absl::flat_hash_map<std::string, SiteOrdinal> ordinals_;
   std::optional<std::pair<SiteId, SiteOrdinal>> last_found_;

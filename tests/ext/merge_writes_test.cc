@@ -85,6 +85,15 @@ TEST_F(MergeWrites, OneRowThatMovedUncaptured) {
   db_.Do("COMMIT");
 }
 
+TEST_F(MergeWrites, ARowThatWasDeletedUncaptured) {
+  db_.Do("BEGIN");
+  EXPECT_EQ(Merge("x", "b", "1", 0), "");
+  db_.Do("SELECT crsql_internal_sync_bit(1); DELETE FROM t; SELECT crsql_internal_sync_bit(0)");
+  EXPECT_EQ(Merge("x", "c", "2", 1), "");
+  EXPECT_EQ(T(), "'x'|NULL|2");
+  db_.Do("COMMIT");
+}
+
 TEST_F(MergeWrites, RollbackToASavepoint) {
   db_.Do("BEGIN");
   EXPECT_EQ(Merge("x", "b", "1", 0), "");

@@ -305,6 +305,52 @@ TEST_F(Transactions, ReplaceAfterDeleteInOneTransaction) {
             "foo 010901 -1 NULL 5 3 me 5 4\nfoo 010901 b 5 2 3 me 5 5\nfoo 010901 c 5 2 3 me 5 6");
 }
 
+// Statements without a statement journal: what SQLite would not undo must not be committed.
+TEST_F(Transactions, AnUpdateThatCannotBeCaptured) {
+  db_.Do(
+      "CREATE TABLE u(k PRIMARY KEY NOT NULL, v); SELECT crsql_as_crr('u');"
+      "INSERT INTO u VALUES(1, 'a'), (3, 'b')");
+  const std::string refused = "cannot hold the REAL 2";
+  // This one has a journal, for the key's UNIQUE constraint, and is undone alone.
+  db_.Do("BEGIN; UPDATE u SET v = 'c' WHERE k = 3");
+  EXPECT_TRUE(Contains(db_.Error("UPDATE u SET k = k + 1.0 WHERE k = 1"), refused));
+  db_.Do("COMMIT");
+  EXPECT_EQ(db_.Get("SELECT * FROM u"), "1|'a'\n3|'c'");
+  // OR FAIL does not want to be undone.
+  const std::string or_fail = "UPDATE OR FAIL u SET k = k + 1.0 WHERE k = 1";
+  EXPECT_TRUE(Contains(db_.Error(or_fail), refused));
+  EXPECT_EQ(db_.Get("SELECT * FROM u"), "1|'a'\n3|'c'");
+  db_.Do("BEGIN");
+  EXPECT_TRUE(Contains(db_.Error(or_fail), refused));
+  EXPECT_TRUE(Contains(db_.Error("COMMIT"), "can only be rolled back"));
+  EXPECT_EQ(db_.Get("SELECT * FROM u"), "1|'a'\n3|'c'");
+  db_.Do("BEGIN; SAVEPOINT s; UPDATE u SET v = 'd' WHERE k = 3; SAVEPOINT t");
+  EXPECT_TRUE(Contains(db_.Error(or_fail), refused));
+  db_.Do("ROLLBACK TO t; COMMIT");
+  EXPECT_EQ(db_.Get("SELECT * FROM u"), "1|'a'\n3|'d'");
+  Db peer;
+  peer.Do("CREATE TABLE u(k PRIMARY KEY NOT NULL, v); SELECT crsql_as_crr('u')");
+  EXPECT_EQ(ApplyChanges(peer, ReadChanges(db_)), "");
+  ExpectEqual(db_, peer, {"u"});
+}
+
+// The list is flushed in the middle of a statement, and at every step of a transaction of updates
+// and deletes, which have no savepoints.
+TEST_F(Transactions, FlushedInsideStatementsWithoutJournal) {
+  db_.Do(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)"
+      "INSERT INTO foo SELECT i, i, i FROM n");
+  db_.Do("BEGIN; UPDATE foo SET b = -b; DELETE FROM foo WHERE a % 2 = 0");
+  // A CHECK or the like that fails needs a journal, whatever was flushed before it.
+  EXPECT_NE(db_.Error("UPDATE foo SET c = -c, a = CASE a WHEN 59999 THEN 1 ELSE a END"), "");
+  db_.Do("UPDATE foo SET c = 7 WHERE a = 1; SAVEPOINT s; UPDATE foo SET c = 8; DELETE FROM foo");
+  db_.Do("ROLLBACK TO s; COMMIT");
+  EXPECT_EQ(db_.Get("SELECT count(*), sum(b), sum(c) FROM foo"), "30000|-900000000|900000006");
+  EXPECT_EQ(db_.Int("SELECT count(*) FROM crsql_changes WHERE cid = '-1'"), 30000);
+  EXPECT_EQ(db_.Int("SELECT count(*) FROM crsql_changes WHERE col_version = 2"), 60001);
+  EXPECT_EQ(db_.Int("SELECT max(db_version) FROM crsql_changes"), 2);
+}
+
 // The same through the ways of writing REPLACE that name it elsewhere than in the statement.
 TEST_F(Transactions, ReplaceDeclaredByTheTable) {
   db_.Do(
