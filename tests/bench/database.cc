@@ -18,7 +18,16 @@ constexpr char kPragmas[] =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536";
 constexpr uint64_t kFnvPrime = 1099511628211ULL;
 
+void DoNothing(sqlite3_context* /*context*/, int /*argc*/, sqlite3_value** /*argv*/) {}
+void NoResult(sqlite3_context* /*context*/) {}
+
 }  // namespace
+
+std::string NameOf(Contender contender) {
+  return contender == Contender::kPlain       ? "plain"
+         : contender == Contender::kTributary ? "tributary"
+                                              : "triggers";
+}
 
 bool IsLinkedStatically() {
 #ifdef TRIBUTARY_STATIC
@@ -34,6 +43,18 @@ Database::Database(const Environment& env, Contender contender, const std::strin
   }
   Exec(kPragmas);
   if (contender == Contender::kTributary) LoadExtension(env);
+  if (contender == Contender::kTriggers) MakeEmptyFunctions();
+}
+
+// As Tributary has them: a function for inserts, aggregates for the others.
+void Database::MakeEmptyFunctions() {
+  constexpr int kFlags = SQLITE_UTF8 | SQLITE_INNOCUOUS;
+  if (sqlite3_create_function_v2(db_, "bench_empty", -1, kFlags, nullptr, DoNothing, nullptr,
+                                 nullptr, nullptr) != SQLITE_OK ||
+      sqlite3_create_function_v2(db_, "bench_empty_aggregate", -1, kFlags, nullptr, nullptr,
+                                 DoNothing, NoResult, nullptr) != SQLITE_OK) {
+    Fail("cannot make the empty functions");
+  }
 }
 
 void Database::LoadExtension([[maybe_unused]] const Environment& env) {

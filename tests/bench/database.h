@@ -12,7 +12,14 @@
 
 namespace tributary::bench {
 
-enum class Contender { kPlain, kTributary };
+enum class Contender {
+  kPlain,
+  kTributary,
+  kTriggers,  // plain SQLite with triggers like Tributary's, whose functions do nothing
+};
+
+// For messages.
+std::string NameOf(Contender contender);
 
 // Where children report and how databases are opened. Set once, before the first fork.
 struct Environment {
@@ -23,7 +30,7 @@ struct Environment {
 // True where this program was built with the extension inside.
 bool IsLinkedStatically();
 
-// An open database. Loads the extension when the contender is Tributary.
+// An open database, with what the contender loads.
 class Database {
  public:
   Database(const Environment& env, Contender contender, const std::string& file);
@@ -37,6 +44,7 @@ class Database {
 
  private:
   void LoadExtension(const Environment& env);
+  void MakeEmptyFunctions();
 
   sqlite3* db_ = nullptr;
 };

@@ -30,15 +30,16 @@ struct Group {
   std::string name;
   std::vector<std::function<void(const Task&)>> steps;
   bool whole_database;  // does not depend on shape or rows
+  bool replicas;        // needs changes: triggers alone have none
 };
 
 const std::vector<Group>& AllGroups() {
   static const std::vector<Group> groups = {
-      {"local work", {RunLocal}, false},
-      {"small transactions", {RunSmallTransactions}, false},
-      {"merge", {RunMergeSource, RunMergeTarget}, false},
-      {"as_crr", {RunUpgrade}, false},
-      {"open", {RunOpen}, true},
+      {"local work", {RunLocal}, false, false},
+      {"small transactions", {RunSmallTransactions}, false, false},
+      {"merge", {RunMergeSource, RunMergeTarget}, false, true},
+      {"as_crr", {RunUpgrade}, false, true},
+      {"open", {RunOpen}, true, false},
   };
   return groups;
 }
@@ -75,7 +76,7 @@ class Bench {
     for (const std::string& name : options_.shapes) {
       for (const int64_t rows : options_.row_counts) {
         for (const Group& group : AllGroups()) {
-          if (group.whole_database && !(Wanted(group) && name == options_.shapes[0])) continue;
+          if (!Wanted(group) || (group.whole_database && name != options_.shapes[0])) continue;
           RunGroup(group, *FindShape(name), rows);
         }
       }
@@ -89,7 +90,8 @@ class Bench {
  private:
   // What depends on neither shape nor rows is measured once, and has no place in a table of growth.
   bool Wanted(const Group& group) const {
-    return !group.whole_database || options_.row_counts.size() == 1;
+    return (!group.whole_database || options_.row_counts.size() == 1) &&
+           !(group.replicas && options_.triggers);
   }
 
   int CountUnits() const {
@@ -108,7 +110,9 @@ class Bench {
     std::set<Contender> gave_up;
     for (int rep = 0; rep < options_.RepsOf(rows); ++rep) {
       for (int turn = 0; turn < 2; ++turn) {
-        const auto contender = static_cast<Contender>((rep + turn) % 2);
+        const Contender contender = (rep + turn) % 2 == 0 ? Contender::kPlain
+                                    : options_.triggers   ? Contender::kTriggers
+                                                          : Contender::kTributary;
         if (gave_up.contains(contender) || StopAsked()) continue;
         progress_.Next(shape.name + " " + std::to_string(rows) + ", " + group.name);
         const Task task{&env_, contender, &shape, rows};

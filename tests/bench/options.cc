@@ -97,8 +97,8 @@ bool ParseOptions(int argc, char** argv, Options* options, std::string* error) {
   options->so = TRIBUTARY_SO;
   static constexpr std::string_view kWithValue[] = {"--so", "--json",    "--dir",   "--reps",
                                                     "--n",  "--timeout", "--shapes"};
-  static constexpr std::string_view kAlone[] = {"--help",   "-h",         "--quick",
-                                                "--growth", "--absolute", "--check"};
+  static constexpr std::string_view kAlone[] = {"--help",     "-h",      "--quick",   "--growth",
+                                                "--absolute", "--check", "--triggers"};
   const auto has = [](const auto& names, const std::string& name) {
     return std::find(std::begin(names), std::end(names), name) != std::end(names);
   };
@@ -139,6 +139,7 @@ bool ParseOptions(int argc, char** argv, Options* options, std::string* error) {
   options->help = given.contains("--help") || given.contains("-h");
   options->absolute = given.contains("--absolute");
   options->check = given.contains("--check");
+  options->triggers = given.contains("--triggers");
   options->reps_given = given.contains("--reps");
   options->so_given = given.contains("--so");
   const bool quick = given.contains("--quick");
@@ -172,6 +173,9 @@ the same run. Prints a table in Markdown.
                    million rows or more)
   --absolute       print times and sizes as well, a table for each shape
   --check          exit 1 where a goal is missed
+  --triggers       in Tributary's place, plain SQLite with triggers like its own
+                   whose functions do nothing: the least that any tracking by
+                   triggers costs
   --json FILE      write every measurement there as well
   --so FILE        the extension to measure
   --dir DIR        where the databases go (default /dev/shm, else TMPDIR); what

@@ -15,7 +15,8 @@ struct Options {
   bool reps_given = false;
   bool absolute = false;
   bool check = false;
-  std::string so;  // the extension; unused where it is linked in
+  bool triggers = false;  // empty triggers instead of Tributary
+  std::string so;         // the extension; unused where it is linked in
   bool so_given = false;
   std::string json;     // file for the machine-readable result, "" for none
   std::string dir;      // scratch directory, "" to let the program choose

@@ -117,7 +117,8 @@ void PrintHead(const std::vector<Cell>& cells, const Pen& pen) {
 }
 
 void PrintTitle(const Options& options, const std::string& scratch, const Pen& pen) {
-  pen.Write("Tributary against plain SQLite ", 0, Ink::kBold);
+  pen.Write(options.triggers ? "Empty triggers" : "Tributary", 0, Ink::kBold);
+  pen.Write(" against plain SQLite ", 0, Ink::kBold);
   pen.Write(sqlite3_libversion(), 0, Ink::kBold);
   pen.EndLine();
   std::string runs;
@@ -157,12 +158,20 @@ std::string GoalText(const Options& options, const MetricInfo& info) {
   return text;
 }
 
+bool MeasuredAnywhere(const Options& options, const Results& results, int64_t rows,
+                      const MetricInfo& info) {
+  return std::any_of(options.shapes.begin(), options.shapes.end(), [&](const std::string& name) {
+    return results.Judge(*FindShape(name), rows, info.metric).figure.has_value();
+  });
+}
+
 // One table for all shapes: figures and verdicts.
 void PrintSummary(const Options& options, const Results& results, int64_t rows, const Pen& pen) {
   std::vector<Cell> head{{Rows(rows) + " rows", kLabelWidth, Ink::kBold}, {"goal", kGoalWidth}};
   for (const std::string& name : options.shapes) head.push_back({name, -kFigureWidth, Ink::kBold});
   PrintHead(head, pen);
   for (const MetricInfo& info : AllMetrics()) {
+    if (options.triggers && !MeasuredAnywhere(options, results, rows, info)) continue;
     const bool ratio = info.judge == MetricInfo::Judge::kRatio;
     std::vector<Cell> row{{ratio ? info.label : LabelWithUnit(info), kLabelWidth},
                           {GoalText(options, info), kGoalWidth, Ink::kDim}};
@@ -240,9 +249,10 @@ Tally Count(const Options& options, const Results& results) {
 
 void PrintEnd(const Options& options, const Results& results, const Pen& pen) {
   pen.EndLine();
-  pen.Write(options.row_counts.size() == 1
-                ? "Ratios to plain SQLite in the same run, where no unit is named."
-                : "Tributary's microseconds per row, or the unit named; in brackets the ratio.");
+  pen.Write(
+      options.row_counts.size() == 1
+          ? "Ratios to plain SQLite in the same run, where no unit is named."
+          : "Microseconds per row, or the unit named; in brackets the ratio to plain SQLite.");
   pen.EndLine();
   const Tally tally = Count(options, results);
   const int goals = tally.met + tally.missed;
@@ -254,7 +264,7 @@ void PrintEnd(const Options& options, const Results& results, const Pen& pen) {
   }
   for (const Failure& failure : results.failures()) {
     pen.Write("failed: ", 0, Ink::kRed);
-    pen.Write((failure.contender == Contender::kPlain ? "plain, " : "tributary, ") + failure.where +
+    pen.Write(NameOf(failure.contender) + ", " + failure.where +
               (failure.where.empty() ? "" : ", ") + failure.what);
     pen.EndLine();
   }
@@ -347,8 +357,7 @@ bool WriteJson(const Options& options, const Results& results, const std::string
   for (const Failure& failure : results.failures()) {
     text += first ? "\n" : ",\n";
     first = false;
-    text += "  {\"contender\":" +
-            Quote(failure.contender == Contender::kPlain ? "plain" : "tributary") +
+    text += "  {\"contender\":" + Quote(NameOf(failure.contender)) +
             ",\"where\":" + Quote(failure.where) + ",\"what\":" + Quote(failure.what) + "}";
   }
   text += "\n ]\n}\n";

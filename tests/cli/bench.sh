@@ -41,6 +41,10 @@ expect 0 --n=1000 --shapes=todo --reps=1 --absolute --dir="$scratch"
 has out '| todo, 1,000 rows '
 checks=$((checks + 1))
 ! grep -E '^.{81}' out || fail 'wider than 80 columns'
+expect 0 --n 1000 --reps 1 --triggers --dir "$scratch"
+table 5 13
+has out 'Empty triggers against plain SQLite'
+has out '| open and read, 20 tables '
 
 # What is wrong is said at once, in a line.
 refuses() { # refuses TEXT ARGUMENTS...
