@@ -42,13 +42,14 @@ void KeyFilterBuilder::AddInteger(int64_t table, int64_t integer, const Hash& ha
   }
 }
 
-void KeyFilterBuilder::Add(int64_t table, std::string_view key) {
+void KeyFilterBuilder::Add(int64_t table, std::string_view key, std::optional<uint64_t> hash) {
+  const auto hash_of_key = [&] { return hash ? *hash : HashKey(table, key); };
   int64_t integer;
   if (DecodeIntegerKey(key, &integer)) {
-    AddInteger(table, integer, [&] { return HashKey(table, key); });
+    AddInteger(table, integer, hash_of_key);
   } else {
     in_run_ = false;
-    hashes_.push_back(HashKey(table, key));
+    hashes_.push_back(hash_of_key());
   }
 }
 

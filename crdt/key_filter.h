@@ -8,6 +8,7 @@
 #define TRIBUTARY_CRDT_KEY_FILTER_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,7 +19,8 @@ namespace tributary {
 
 class KeyFilterBuilder {
  public:
-  void Add(int64_t table, std::string_view key);
+  // `hash`: HashKey of both, if that is known.
+  void Add(int64_t table, std::string_view key, std::optional<uint64_t> hash = {});
   // Adds all that `other` has and empties it.
   void TakeFrom(KeyFilterBuilder* other);
   bool empty() const { return hashes_.empty() && runs_.empty(); }

@@ -221,7 +221,7 @@ Status Connection::OnSavepoint(int level) {
   Break(level);
   capture.Savepoint(level);
   broken_level_ = broken_level;
-  if (merging || stores_ == nullptr) return {};
+  if (merging || flushing_ || stores_ == nullptr) return {};
   if (stores_->merge.empty()) {
     if (!capture.full()) return {};
     TRIBUTARY_RETURN_IF_ERROR(TryFlush(level, [&] { return FlushCapture(this); }));

@@ -271,7 +271,7 @@ class Folder {
       SetTable(*rows_[r].table, &entry);
       entry.seq = rows_[r].seq;
       entry.key = rows_[r].key;
-      TRIBUTARY_RETURN_IF_ERROR(log->Add(entry));
+      TRIBUTARY_RETURN_IF_ERROR(log->Add(entry, rows_[r].hash));
     }
     newly_named_ += rows_.size();
     return log->Close();
@@ -304,7 +304,7 @@ class Folder {
           entry.cells.push_back({records_[i].column, records_[i].seq});
         }
       }
-      TRIBUTARY_RETURN_IF_ERROR(log->Add(entry));
+      TRIBUTARY_RETURN_IF_ERROR(log->Add(entry, row.hash));
     }
     return log->Close();
   }

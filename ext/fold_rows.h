@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -24,11 +25,12 @@ inline constexpr int32_t kNoClock = -1;
 struct FoldRow {
   Table* table;
   std::string_view key;
-  int32_t clock = kNoClock;  // index into clocks_, once the row has more than its first insert
-  bool inserted = false;     // its first insert is in this list, at `seq`
-  bool was_alive = false;    // before the list, by a look-up that a REPLACE needed
-  bool came = false;         // the list has an insert of it, or a move to it
-  bool went = false;         // the list has a delete of it, or a move away
+  std::optional<uint64_t> hash;  // HashKey of these, where it was needed
+  int32_t clock = kNoClock;      // index into clocks_, once the row has more than its first insert
+  bool inserted = false;         // its first insert is in this list, at `seq`
+  bool was_alive = false;        // before the list, by a look-up that a REPLACE needed
+  bool came = false;             // the list has an insert of it, or a move to it
+  bool went = false;             // the list has a delete of it, or a move away
   Seq seq;
 };
 
@@ -60,13 +62,18 @@ class FoldRows {
                                     : Add(table, key);
       }
       index_.reserve(capacity_);
-      for (uint32_t i = 0; i < rows_.size(); i++) index_.insert(i);
+      for (uint32_t i = 0; i < rows_.size(); i++) {
+        rows_[i].hash = HashKey(rows_[i].table->id(), rows_[i].key);
+        index_.insert(i);
+      }
       indexed_ = true;
     }
-    const auto found = index_.find(Name{table, key});
-    if (found != index_.end()) return *found;
-    index_.insert(Add(table, key));
-    return size() - 1;
+    const Name name{table, key, HashKey(table->id(), key)};
+    return *index_.lazy_emplace(name, [&](const auto& construct) {
+      const uint32_t row = Add(table, key);
+      rows_[row].hash = name.hash;
+      construct(row);
+    });
   }
 
   void Clear() {
@@ -85,12 +92,13 @@ class FoldRows {
   struct Name {
     Table* table;
     std::string_view key;
+    uint64_t hash;
   };
   struct Hash {
     using is_transparent = void;
     const std::vector<FoldRow>* rows;
-    size_t operator()(const Name& n) const { return HashKey(n.table->id(), n.key); }
-    size_t operator()(uint32_t i) const { return (*this)(Name{(*rows)[i].table, (*rows)[i].key}); }
+    size_t operator()(const Name& n) const { return n.hash; }
+    size_t operator()(uint32_t i) const { return *(*rows)[i].hash; }
   };
   struct Equal {
     using is_transparent = void;

@@ -16,12 +16,13 @@ class LogWriter {
 
   // Entries come in seq order; two may share a seq (a cell that stands in for its row's sentinel),
   // which only neighbouring chunks can say.
-  Status Add(const LogEntry& entry) {
+  // `hash`: HashKey of the entry's key, if that is known.
+  Status Add(const LogEntry& entry, std::optional<uint64_t> hash = {}) {
     if (!draft_.chunk.empty() && entry.seq < draft_.chunk.next())
       TRIBUTARY_RETURN_IF_ERROR(Close());
     draft_.chunk.Add(entry);
     entries_++;
-    draft_.keys.Add(entry.table, entry.key);
+    draft_.keys.Add(entry.table, entry.key, hash);
     return draft_.chunk.size() < kChunkBytes ? Status() : Close();
   }
   // Writes what is left.
