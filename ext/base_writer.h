@@ -22,7 +22,7 @@ namespace tributary {
 // captured and flushed before a merge, unless the sync bit is on, or a trigger that ran before ours
 // has brought us here.
 inline bool AllWritesCounted(const Connection& c, const Table& table) {
-  return c.sync_bit == 0 && !table.has_user_triggers();
+  return c.sync_bit == 0 && !table.traits().has_user_triggers;
 }
 
 class BaseWriter {

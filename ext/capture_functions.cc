@@ -65,8 +65,9 @@ Status Begin(Connection* c, int argc, sqlite3_value** argv, Table** table) {
 Status Finish(Connection* c) { return c->capture.must_flush() ? c->Flush() : Status(); }
 
 bool CanReplace(Connection* c, const Table& table) {
-  return !table.has_replace_trigger() &&
-         (table.can_replace() || c->has_temp_triggers() || c->stores().replace_watch.Possible());
+  return !table.traits().has_replace_trigger &&
+         (table.traits().can_replace || c->stores().catalog.has_temp_triggers() ||
+          c->stores().replace_watch.Possible());
 }
 
 Status AfterInsert(Connection* c, int argc, sqlite3_value** argv) {
@@ -117,7 +118,7 @@ Status AfterUpdate(Connection* c, int argc, sqlite3_value** argv) {
     TRIBUTARY_RETURN_IF_ERROR(table->EncodeKey(old_key, list.arena()));
     old_size = list.arena_size() - start - size;
     // UPDATE OR REPLACE is rare: its victim is looked up in the log, the BEFORE trigger or not.
-    const bool can_replace = table->has_replace_trigger() || CanReplace(c, *table);
+    const bool can_replace = table->traits().has_replace_trigger || CanReplace(c, *table);
     kind = can_replace ? OpKind::kMoveOrReplace : OpKind::kMove;
   }
   list.Add(kind, table->id(), start, size, old_size, columns);

@@ -2,29 +2,94 @@
 
 #include <algorithm>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
 namespace tributary {
+
+namespace {
+
+// Which of our triggers this is, by the letter before "trig" in T__crsql_itrig; 0 for others'.
+char OwnTrigger(std::string_view name) {
+  constexpr std::string_view kEnd = "trig";
+  constexpr std::string_view kInfix = "__crsql_";
+  if (name.size() < kInfix.size() + 1 + kEnd.size() || !absl::EndsWithIgnoreCase(name, kEnd)) {
+    return 0;
+  }
+  name.remove_suffix(kEnd.size());
+  const char which = absl::ascii_tolower(static_cast<unsigned char>(name.back()));
+  name.remove_suffix(1);
+  return absl::EndsWithIgnoreCase(name, kInfix) ? which : '\0';
+}
+
+}  // namespace
+
+// All that the schema says of tables and triggers, in one pass. Tables go by their names in lower
+// case: a trigger spells its table's as its author did.
+struct Catalog::Schema {
+  absl::flat_hash_map<std::string, std::string> insert_triggers;  // ours, and their tables
+  absl::flat_hash_set<std::string> replaced;                      // tables with a __crsql_rtrig
+  absl::flat_hash_set<std::string> triggered;                     // with triggers of others
+  absl::flat_hash_set<std::string> replacing;  // whose own text has the word "replace"
+  bool triggers_replace = false;               // that of some trigger of others has it
+  bool temp_triggers = false;
+};
+
+Status Catalog::ReadSchema(Schema* schema) {
+  Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db_,
+                "SELECT type = 'trigger', name, tbl_name, sql LIKE '%replace%' "
+                "FROM main.sqlite_schema WHERE type IN ('table', 'trigger') UNION ALL "
+                "SELECT 2, 0, 0, 0 FROM sqlite_temp_schema WHERE type = 'trigger'"));
+  for (;;) {
+    bool row;
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+    if (!row) return {};
+    const int64_t kind = s.Int(0);
+    const bool replaces = s.Int(3) != 0;
+    const std::string table = absl::AsciiStrToLower(s.Text(2));
+    if (kind == 2) {
+      schema->temp_triggers = true;
+    } else if (kind == 0) {
+      if (replaces) schema->replacing.insert(table);
+    } else if (const char own = OwnTrigger(s.Text(1)); own == 0) {
+      schema->triggered.insert(table);
+      schema->triggers_replace = schema->triggers_replace || replaces;
+    } else if (own == 'i') {
+      schema->insert_triggers.emplace(s.Text(1), s.Text(2));
+    } else if (own == 'r') {
+      schema->replaced.insert(table);
+    }
+  }
+}
 
 Status Catalog::List() {
   if (listed_) return {};
   entries_.clear();
   by_id_.clear();
+  Schema schema;
+  TRIBUTARY_RETURN_IF_ERROR(ReadSchema(&schema));
   Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(
-      s.Prepare(db_,
-                "SELECT t.id, m.tbl_name FROM crsql_tables t JOIN main.sqlite_schema m "
-                "ON m.type = 'trigger' AND m.name = t.name || '__crsql_itrig' ORDER BY t.id"));
-  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db_, "SELECT id, name FROM crsql_tables ORDER BY id"));
   for (;;) {
+    bool row;
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
     if (!row) break;
-    entries_.push_back({s.Int(0), std::string(s.Text(1)), nullptr});
+    const auto trigger = schema.insert_triggers.find(absl::StrCat(s.Text(1), "__crsql_itrig"));
+    if (trigger == schema.insert_triggers.end()) continue;
+    const std::string table = absl::AsciiStrToLower(trigger->second);
+    entries_.push_back(
+        {.id = s.Int(0),
+         .name = trigger->second,
+         .traits = {
+             .can_replace = schema.replacing.contains(table) || schema.triggers_replace,
+             .has_replace_trigger = schema.replaced.contains(table),
+             .has_user_triggers = schema.triggered.contains(table) || schema.temp_triggers}});
   }
-  TRIBUTARY_RETURN_IF_ERROR(
-      s.Prepare(db_,
-                "SELECT EXISTS(SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND "
-                "sql LIKE '%replace%' AND name NOT LIKE '%\\_\\_crsql\\__trig' ESCAPE '\\')"));
-  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
-  triggers_can_replace_ = s.Int(0) != 0;
+  has_temp_triggers_ = schema.temp_triggers;
   listed_ = true;
   return {};
 }
@@ -32,7 +97,7 @@ Status Catalog::List() {
 Status Catalog::Use(Entry* entry, Table** table) {
   if (!entry->table) {
     auto loaded = std::make_unique<Table>(db_, entry->id, entry->name);
-    TRIBUTARY_RETURN_IF_ERROR(loaded->Load(triggers_can_replace_));
+    TRIBUTARY_RETURN_IF_ERROR(loaded->Load(entry->traits));
     entry->table = std::move(loaded);
     if (entry->id >= 0 && entry->id < 4096) {
       if (by_id_.size() <= static_cast<size_t>(entry->id)) by_id_.resize(entry->id + 1);

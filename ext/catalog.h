@@ -32,6 +32,9 @@ class Catalog {
   // All, ascending by number.
   Status All(std::vector<Table*>* tables);
 
+  // Whether a TEMP trigger exists (it could replace rows). Known once a table was asked for.
+  bool has_temp_triggers() const { return has_temp_triggers_; }
+
   // REPLACE was used on a table: from the next transaction on it should have its BEFORE trigger.
   void UsesReplace(int64_t table) { replaced_.insert(table); }
   absl::flat_hash_set<int64_t> TakeReplaced() { return std::exchange(replaced_, {}); }
@@ -48,15 +51,18 @@ class Catalog {
   struct Entry {
     int64_t id;
     std::string name;
+    TableTraits traits;
     std::unique_ptr<Table> table;  // made when first asked for
   };
+  struct Schema;
+  Status ReadSchema(Schema* schema);
   Status List();
   Status Load(int64_t id, Table** table);
   Status Use(Entry* entry, Table** table);
 
   sqlite3* db_;
   bool listed_ = false;
-  bool triggers_can_replace_ = false;
+  bool has_temp_triggers_ = false;
   std::vector<Entry> entries_;  // ascending by id
   absl::flat_hash_set<int64_t> replaced_;
   int scans_ = 0;

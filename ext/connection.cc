@@ -52,12 +52,6 @@ Status Connection::NoticeSchemaChange() {
   }
   schema_changes_ = changes;
   // SQLite prepares all statements anew when the TEMP schema has changed, too.
-  Statement temp_triggers;
-  TRIBUTARY_RETURN_IF_ERROR(temp_triggers.Prepare(
-      db_, "SELECT EXISTS(SELECT 1 FROM sqlite_temp_schema WHERE type = 'trigger')"));
-  bool row;
-  TRIBUTARY_RETURN_IF_ERROR(temp_triggers.Step(&row));
-  temp_triggers_ = temp_triggers.Int(0) != 0;
   return ForgetSchema();
 }
 
@@ -186,7 +180,7 @@ Status Connection::OnSync() {
   for (const int64_t id : stores_->catalog.TakeReplaced()) {
     Table* table = nullptr;
     Status made = stores_->catalog.Get(id, &table);
-    if (made.ok() && table != nullptr && !table->has_replace_trigger()) {
+    if (made.ok() && table != nullptr && !table->traits().has_replace_trigger) {
       made = CreateReplaceTrigger(this, *table);
     }
     // Without the trigger the log is asked: slower, as right. So a failure is no reason to fail,

@@ -134,7 +134,6 @@ class Connection {
   // Runs `flush`, which is undone by a rollback to a savepoint below `level`.
   template <typename F>
   Status TryFlush(int level, F flush);
-  bool temp_triggers_ = false;
   int schema_changes_ = -1;
   // The file's data version after this connection's last commit. While it is the same nobody has
   // written since, and what is known of the file holds.
@@ -151,8 +150,6 @@ class Connection {
   void ForgetFile();
 
  public:
-  // Whether a TEMP trigger exists (it could replace rows); known since Join.
-  bool has_temp_triggers() const { return temp_triggers_; }
   // Whether the transaction is being committed.
   bool syncing() const { return syncing_; }
 };

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "absl/algorithm/container.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
@@ -53,34 +52,26 @@ bool Table::IsUnreplicated(std::string_view name) const {
   return absl::c_linear_search(unreplicated_, name);
 }
 
-Status Table::Load(bool triggers_can_replace) {
+Status Table::Load(const TableTraits& traits) {
+  traits_ = traits;
   TRIBUTARY_RETURN_IF_ERROR(LoadSchema());
-  can_replace_ = can_replace_ || triggers_can_replace;
-  TRIBUTARY_RETURN_IF_ERROR(LoadTriggers());
   return LoadCatalog();
 }
 
 Status Table::LoadSchema() {
   Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      db_,
-      "SELECT l.strict, l.wr, m.sql FROM pragma_table_list(?1) l JOIN main.sqlite_schema m "
-      "ON m.type = 'table' AND m.name = l.name WHERE l.schema = 'main'"));
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db_,
+                "SELECT c.name, c.type, c.\"notnull\", c.dflt_value IS NULL, c.pk, l.strict, l.wr "
+                "FROM pragma_table_list(?1) l CROSS JOIN pragma_table_info(?1, 'main') c "
+                "WHERE l.schema = 'main' ORDER BY c.pk, c.cid"));
   s.BindText(1, name_);
   bool row;
   TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
   if (!row) return Status::Error(absl::StrCat("table ", name_, " does not exist"));
-  const bool strict = s.Int(0) != 0;
-  const bool without_rowid = s.Int(1) != 0;
-  can_replace_ = absl::StrContains(absl::AsciiStrToLower(s.Text(2)), "replace");
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      db_,
-      "SELECT name, type, \"notnull\", dflt_value IS NULL, pk FROM pragma_table_info(?1, 'main') "
-      "ORDER BY pk, cid"));
-  s.BindText(1, name_);
-  for (;;) {
-    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
-    if (!row) break;
+  const bool strict = s.Int(5) != 0;
+  const bool without_rowid = s.Int(6) != 0;
+  while (row) {
     const Affinity affinity = AffinityOf(s.Text(1), strict);
     if (s.Int(4) > 0) {
       key_.push_back({std::string(s.Text(0)), affinity});
@@ -90,6 +81,7 @@ Status Table::LoadSchema() {
                           .affinity = affinity,
                           .neutral = needs_value ? NeutralLiteral(affinity) : ""});
     }
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
   }
   if (!without_rowid) FindRowidName();
   return {};
@@ -105,27 +97,6 @@ void Table::FindRowidName() {
       return;
     }
   }
-}
-
-Status Table::LoadTriggers() {
-  Statement s;
-  bool row;
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      db_,
-      "SELECT EXISTS(SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 "
-      "COLLATE NOCASE AND name LIKE '%\\_\\_crsql\\_rtrig' ESCAPE '\\')"));
-  s.BindText(1, name_);
-  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
-  has_replace_trigger_ = s.Int(0) != 0;
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      db_,
-      "SELECT EXISTS(SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 "
-      "COLLATE NOCASE AND name NOT LIKE '%\\_\\_crsql\\__trig' ESCAPE '\\' UNION ALL "
-      "SELECT 1 FROM sqlite_temp_schema WHERE type = 'trigger')"));
-  s.BindText(1, name_);
-  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
-  has_user_triggers_ = s.Int(0) != 0;
-  return {};
 }
 
 Status Table::LoadCatalog() {

@@ -40,6 +40,14 @@ struct RowStatements {
   std::vector<std::pair<int, Statement>> cells;  // one column of a row by its key
 };
 
+// What the texts of a table and of triggers say of its writes.
+struct TableTraits {
+  bool can_replace =
+      false;  // a conflict clause of the table itself, or a trigger, can replace rows
+  bool has_replace_trigger = false;  // our own for REPLACE
+  bool has_user_triggers = false;    // others than ours run on it; any TEMP trigger counts
+};
+
 class Table {
  public:
   Table(sqlite3* db, int64_t id, std::string name) : db_(db), id_(id), name_(std::move(name)) {}
@@ -61,9 +69,8 @@ class Table {
   // The search begins at `first`: records of a row come in the order of its columns.
   int FindColumn(std::string_view name, int first = 0) const;
 
-  // Reads key and columns from the schema and the catalog's tables. `triggers_can_replace`: some
-  // trigger of the database that is not ours can replace rows.
-  Status Load(bool triggers_can_replace = false);
+  // Reads key and columns from the schema and the catalog's tables.
+  Status Load(const TableTraits& traits = {});
 
   // Encodes the key that these values are, as the table stores them. Fails on NULL, and on an
   // integral REAL in an untyped column (two keys that SQLite takes for one).
@@ -110,11 +117,7 @@ class Table {
   bool UpdatesInParts() const { return 1 + 2 * (key_.size() + columns_.size()) > 100; }
   static constexpr size_t kColumnsPerPart = 40;
 
-  // Whether a conflict clause of the table itself, or a trigger, can replace rows.
-  bool can_replace() const { return can_replace_; }
-  bool has_replace_trigger() const { return has_replace_trigger_; }
-  // Whether others than ours run on this table; any TEMP trigger counts.
-  bool has_user_triggers() const { return has_user_triggers_; }
+  const TableTraits& traits() const { return traits_; }
   // A name for the rowid that no column hides; empty where there is none.
   const std::string& rowid_name() const { return rowid_name_; }
 
@@ -131,13 +134,12 @@ class Table {
   int SearchColumn(ColumnId id) const;
   Status LoadSchema();
   void FindRowidName();
-  Status LoadTriggers();
   Status LoadCatalog();
   void MapColumns(const std::vector<KnownColumn>& known);
   // The conflict clause of statements that write one row. A failing statement must leave nothing
   // behind: ABORT. Without user triggers a row is not touched before its constraints have been
   // checked, so that FAIL leaves nothing either.
-  const char* Conflict() const { return has_user_triggers_ ? " OR ABORT " : " OR FAIL "; }
+  const char* Conflict() const { return traits_.has_user_triggers ? " OR ABORT " : " OR FAIL "; }
   // `"a", "b", `: the columns, in layout order.
   std::string ColumnList() const;
   Status PrepareSelect(Statement* s, const std::string& columns) const;
@@ -151,9 +153,7 @@ class Table {
   std::vector<DataColumn> columns_;
   std::vector<std::string> unreplicated_;
   Layouts layouts_;
-  bool can_replace_ = false;
-  bool has_user_triggers_ = false;
-  bool has_replace_trigger_ = false;
+  TableTraits traits_;
   std::string rowid_name_;
   KeyDecoder decoder_;
   static constexpr size_t kMaxIdle = 4;

@@ -151,7 +151,7 @@ Status Renew(Connection* c, const Table& t, Renewed* renewed) {
   auto now = std::make_unique<Table>(db, t.id(), t.name());
   TRIBUTARY_RETURN_IF_ERROR(now->Load());
   TRIBUTARY_RETURN_IF_ERROR(CreateTriggers(db, *now));
-  if (t.has_replace_trigger()) TRIBUTARY_RETURN_IF_ERROR(CreateReplaceTrigger(c, *now));
+  if (t.traits().has_replace_trigger) TRIBUTARY_RETURN_IF_ERROR(CreateReplaceTrigger(c, *now));
   renewed->push_back({std::move(now), !t.unreplicated_columns().empty()});
   return {};
 }
