@@ -209,7 +209,7 @@ class Checker {
       TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
       if (!row) return {};
       for (size_t i = 0; i < values.size(); i++) {
-        values[i] = sqlite3_column_value(s.get(), static_cast<int>(i));
+        values[i] = s.Column(static_cast<int>(i));
       }
       key.clear();
       const Status encoded = t->EncodeKey(values.data(), &key);

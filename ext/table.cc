@@ -216,8 +216,7 @@ Status Table::EncodeKey(sqlite3_value** values, std::string* out) const {
         (v.type == ValueType::kInteger || v.type == ValueType::kReal)) {
       // A TEXT column stores no numbers. SQLite before 3.41 applies the affinity of a child's
       // column to the key in place when it looks for children, before a trigger sees it.
-      const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(values[i]));
-      AppendKeyValue(Value::Text(text != nullptr ? text : ""), out);
+      AppendKeyValue(Value::Text(TextOf(values[i])), out);
       continue;
     }
     AppendKeyValue(v, out);
@@ -355,7 +354,7 @@ Status Table::InsertRow(std::string_view key, int column, sqlite3_value* value, 
                                     names, ") VALUES (", values, ")")));
   }
   TRIBUTARY_RETURN_IF_ERROR(BindKey(&s, key, &decoder_, 2));
-  if (column >= 0) sqlite3_bind_value(s.get(), 1, value);
+  if (column >= 0) s.BindValue(1, value);
   TRIBUTARY_RETURN_IF_ERROR(s.Run());
   *rowid = rowid_name_.empty() ? 0 : sqlite3_last_insert_rowid(db_);
   return {};
@@ -379,7 +378,7 @@ Status Table::UpdateCell(std::string_view key, int64_t rowid, bool* at_rowid, in
           PrepareUpdate(s, column, absl::StrCat(" WHERE ", rowid_name_, " = ?2")));
     }
     s->Bind(2, rowid);
-    sqlite3_bind_value(s->get(), 1, value);
+    s->BindValue(1, value);
     return s->Run();
   } else {
     Statement& at = update_at_[column];
@@ -389,14 +388,14 @@ Status Table::UpdateCell(std::string_view key, int64_t rowid, bool* at_rowid, in
     }
     TRIBUTARY_RETURN_IF_ERROR(BindKey(&at, key, &decoder_, 2));
     at.Bind(behind_key, rowid);
-    sqlite3_bind_value(at.get(), 1, value);
+    at.BindValue(1, value);
     TRIBUTARY_RETURN_IF_ERROR(at.Run());
     *at_rowid = sqlite3_changes64(db_) > 0;
     if (*at_rowid) return {};
   }
   if (!s->prepared()) TRIBUTARY_RETURN_IF_ERROR(PrepareUpdate(s, column, WhereKey(2)));
   TRIBUTARY_RETURN_IF_ERROR(BindKey(s, key, &decoder_, 2));
-  sqlite3_bind_value(s->get(), 1, value);
+  s->BindValue(1, value);
   return s->Run();
 }
 

@@ -123,6 +123,14 @@ TEST_F(LocalWrites, InsertOrReplaceOverALivingRow) {
   EXPECT_EQ(Changes(), "foo 010901 b 5 3 3 me 1 1\nfoo 010901 c 6 3 3 me 1 2");
 }
 
+// Tributary's own statements are no reason to think that rows are replaced; nothing that a host
+// writes may pass for one.
+TEST_F(LocalWrites, InsertOrReplaceBehindAnyComment) {
+  db_.Do("INSERT INTO foo VALUES(1, 2, 3)");
+  db_.Do("/*crsql*/ INSERT OR REPLACE INTO foo VALUES(1, 2, 4)");
+  EXPECT_EQ(Changes(), "foo 010901 b 2 2 2 me 1 1\nfoo 010901 c 4 2 2 me 1 2");
+}
+
 TEST_F(LocalWrites, InsertOrReplaceOverARowWithASentinel) {
   db_.Do("INSERT INTO foo VALUES(1, 2, 3); DELETE FROM foo; INSERT INTO foo VALUES(1, 2, 3)");
   db_.Do("REPLACE INTO foo VALUES(1, 2, 4)");
