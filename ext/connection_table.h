@@ -35,11 +35,10 @@ inline int DisconnectTable(sqlite3_vtab* t) {
   return SQLITE_OK;
 }
 
-// `destroy`, where there is one, takes over the connection also where this fails.
-inline Status RegisterModule(Connection* connection, const char* name, const sqlite3_module* module,
-                             void (*destroy)(void*) = nullptr) {
+inline Status RegisterModule(Connection* connection, const char* name,
+                             const sqlite3_module* module) {
   sqlite3* const db = connection->db();
-  if (sqlite3_create_module_v2(db, name, module, connection, destroy) != SQLITE_OK) {
+  if (sqlite3_create_module_v2(db, name, module, connection, nullptr) != SQLITE_OK) {
     return Status::FromDb(db);
   }
   return {};

@@ -137,8 +137,7 @@ constexpr sqlite3_module kLifetimeModule = MakeLifetimeModule();
 }  // namespace
 
 Status RegisterTransactionTable(Connection* connection) {
-  TRIBUTARY_RETURN_IF_ERROR(RegisterModule(connection, "crsql_transaction", &kTransactionModule,
-                                           [](void* p) { delete static_cast<Connection*>(p); }));
+  TRIBUTARY_RETURN_IF_ERROR(RegisterModule(connection, "crsql_transaction", &kTransactionModule));
   return RegisterModule(connection, "crsql_lifetime", &kLifetimeModule);
 }
 
