@@ -148,8 +148,10 @@ Status Connection::TryFlush(int level, F flush) {
     return {SQLITE_ABORT,
             "an error has left this transaction incomplete: it can only be rolled back"};
   }
+  // A statement that a flush runs has come here (BaseWriter::Detach). The flush is not to be done
+  // again in its own midst: what it has captured since comes at its end.
+  if (flushing_) return {};
   const ScopedHostCounters counters(this);
-  if (flushing_) return flush();
   flushing_ = true;
   bool whole = false;
   const absl::Cleanup done = [&] {
