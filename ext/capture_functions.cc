@@ -42,7 +42,7 @@ Status FindTable(Connection* c, sqlite3_value** argv, Table** table) {
   return Status::Error(absl::StrCat(
       "a trigger of Tributary belongs to table number ", id,
       ", which is not in its catalog: the triggers were copied or the catalog was damaged; call "
-      "crsql_as_table and crsql_as_crr on the table"));
+      "crsql_as_crr on the table"));
 }
 
 Status CheckArguments(const Table& table, int per_key, int per_column, int argc) {
@@ -51,7 +51,8 @@ Status CheckArguments(const Table& table, int per_key, int per_column, int argc)
   if (argc == expected) return {};
   return Status::Error(absl::StrCat("table ", table.name(),
                                     " was altered after its triggers were made: expected ",
-                                    expected, " values, got ", argc));
+                                    expected, " values, got ", argc,
+                                    "; call crsql_as_crr on it again"));
 }
 
 // For triggers that pass one key.

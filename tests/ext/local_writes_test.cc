@@ -231,18 +231,5 @@ TEST_F(LocalWrites, UpdateFromAndReturning) {
             "foo 010901 -1 NULL 2 4 me 2 0");
 }
 
-// The list of rows whose clocks are read at once points to the reader's keys, and any statement can
-// see it.
-TEST(DamagedClocks, LeaveNoListBehind) {
-  Db db;
-  db.Do(
-      "CREATE TABLE t(a PRIMARY KEY NOT NULL, b); SELECT crsql_as_crr('t');"
-      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 50)"
-      "INSERT INTO t SELECT 'key ' || i, 1 FROM n; UPDATE t SET b = 2;"
-      "UPDATE crsql_rows SET clock = x'ff'");
-  EXPECT_TRUE(Contains(db.Error("UPDATE t SET b = 3"), "malformed"));
-  EXPECT_EQ(db.Get("SELECT count(*) FROM crsql_pending_rows"), "0");
-}
-
 }  // namespace
 }  // namespace tributary::testing
