@@ -24,11 +24,12 @@ bool Same(sqlite3_value* a, sqlite3_value* b) {
     case SQLITE_FLOAT:
       return SameValue(ValueOf(a), ValueOf(b));
     default: {
-      // Text is compared in the database's own encoding: no conversion.
+      // Text as the database's own encoding has it: who asks for the bytes first, has it converted.
+      const void* const x = sqlite3_value_blob(a);
+      const void* const y = sqlite3_value_blob(b);
       const int n = sqlite3_value_bytes(a);
       return n == sqlite3_value_bytes(b) &&
-             (n == 0 || std::memcmp(sqlite3_value_blob(a), sqlite3_value_blob(b),
-                                    static_cast<size_t>(n)) == 0);
+             (n == 0 || std::memcmp(x, y, static_cast<size_t>(n)) == 0);
     }
   }
 }
@@ -49,10 +50,9 @@ Status CheckArguments(const Table& table, int per_key, int per_column, int argc)
   const int expected = 1 + per_key * static_cast<int>(table.key().size()) +
                        per_column * static_cast<int>(table.columns().size());
   if (argc == expected) return {};
-  return Status::Error(absl::StrCat("table ", table.name(),
-                                    " was altered after its triggers were made: expected ",
-                                    expected, " values, got ", argc,
-                                    "; call crsql_as_crr on it again"));
+  return Status::Error(
+      absl::StrCat("table ", table.name(), " was altered after its triggers were made: expected ",
+                   expected, " values, got ", argc, "; call crsql_as_crr on it again"));
 }
 
 // For triggers that pass one key.

@@ -230,8 +230,10 @@ TEST_F(Files, BackupOverAnOpenConnection) {
       "INSERT INTO bar VALUES('x', 1)");
   sqlite3_backup* backup = sqlite3_backup_init(target.handle(), "main", source.handle(), "main");
   ASSERT_NE(backup, nullptr);
+  EXPECT_NE(target.Get("SELECT crsql_site_id()"), source.Get("SELECT crsql_site_id()"));
   EXPECT_EQ(sqlite3_backup_step(backup, -1), SQLITE_DONE);
   EXPECT_EQ(sqlite3_backup_finish(backup), SQLITE_OK);
+  EXPECT_EQ(target.Get("SELECT crsql_site_id()"), source.Get("SELECT crsql_site_id()"));
   target.Do("UPDATE bar SET v = 2");
   EXPECT_EQ(target.Get("SELECT \"table\", val, db_version FROM crsql_changes"), "'bar'|2|2");
   EXPECT_EQ(target.Get("SELECT * FROM crsql_check()"), "");
