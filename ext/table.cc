@@ -73,14 +73,17 @@ Status Table::LoadSchema() {
   const bool strict = s.Int(0) != 0;
   const bool without_rowid = s.Int(1) != 0;
   can_replace_ = absl::StrContains(absl::AsciiStrToLower(s.Text(2)), "replace");
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      db_,
-      "SELECT name, type, \"notnull\", dflt_value IS NULL, pk FROM pragma_table_info(?1, 'main') "
-      "ORDER BY pk, cid"));
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db_,
+                "SELECT name, type, \"notnull\", dflt_value IS NULL, pk, hidden FROM "
+                "pragma_table_xinfo(?1, 'main') ORDER BY pk, cid"));
   s.BindText(1, name_);
+  std::vector<std::string> names;
   for (;;) {
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
     if (!row) break;
+    names.emplace_back(s.Text(0));
+    if (s.Int(5) != 0) continue;  // generated
     const Affinity affinity = AffinityOf(s.Text(1), strict);
     if (s.Int(4) > 0) {
       key_.push_back({std::string(s.Text(0)), affinity});
@@ -91,16 +94,14 @@ Status Table::LoadSchema() {
                           .neutral = needs_value ? NeutralLiteral(affinity) : ""});
     }
   }
-  if (!without_rowid) FindRowidName();
+  if (!without_rowid) FindRowidName(names);
   return {};
 }
 
-void Table::FindRowidName() {
-  const auto is = [](const char* name) {
-    return [name](const auto& c) { return absl::EqualsIgnoreCase(c.name, name); };
-  };
+void Table::FindRowidName(const std::vector<std::string>& columns) {
   for (const char* name : {"rowid", "_rowid_", "oid"}) {
-    if (absl::c_none_of(key_, is(name)) && absl::c_none_of(columns_, is(name))) {
+    if (absl::c_none_of(columns,
+                        [name](const auto& c) { return absl::EqualsIgnoreCase(c, name); })) {
       rowid_name_ = name;
       return;
     }

@@ -130,7 +130,8 @@ class Table {
   };
   int SearchColumn(ColumnId id) const;
   Status LoadSchema();
-  void FindRowidName();
+  // `columns`: all of the table, generated ones included.
+  void FindRowidName(const std::vector<std::string>& columns);
   Status LoadTriggers();
   Status LoadCatalog();
   void MapColumns(const std::vector<KnownColumn>& known);
