@@ -132,7 +132,8 @@ Status UpdatePart(Connection* c, int argc, sqlite3_value** argv) {
   TRIBUTARY_RETURN_IF_ERROR(FindTable(c, argv, &table));
   const auto first = static_cast<size_t>(sqlite3_value_int64(argv[1]));
   const auto n = static_cast<size_t>(argc - 2) / 2;
-  if (argc < 2 || first + n > table->columns().size()) {
+  const size_t columns = table->columns().size();
+  if (n > columns || first > columns - n) {
     return CheckArguments(*table, 2, 2, argc);
   }
   std::vector<ColumnId>& changed = c->capture.changed_columns;
