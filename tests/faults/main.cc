@@ -127,6 +127,7 @@ int64_t Share(const Golden& golden, Kind kind, bool warm, const Options& options
   // An allocation wants a connection whose caches are filled, a read one where they are not.
   if (options.only.count("step") == 0 && warm != IsMemory(kind)) return 0;
   if (golden.script().wal) return IsMemory(kind) ? 0 : options.points / 2;
+  if (golden.script().utf16) return options.points / 3;
   if (!golden.script().large) return options.points;
   const bool often = IsMemory(kind) || kind == Kind::kRead || kind == Kind::kWrite;
   return often ? std::max<int64_t>(1, options.points / 12) : 0;
