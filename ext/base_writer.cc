@@ -139,7 +139,7 @@ Status BaseWriter::WriteHeld(MergeRow* row) {
   parameter = static_cast<int>(t.key().size());
   // The map is ordered by column, as the statement is.
   for (const auto& [column, value] : row->held_cells) {
-    sqlite3_bind_value(s.get(), ++parameter, value.get());
+    s.BindValue(++parameter, value.get());
   }
   const ScopedMergeWrite scope(c_);
   TRIBUTARY_RETURN_IF_ERROR(s.Run());
@@ -249,7 +249,7 @@ Status BaseWriter::BindParent(Statement* s, MergeRow* row, const ForeignKey& key
   bool found;
   TRIBUTARY_RETURN_IF_ERROR(parent.Step(&found));
   for (int i = 0; found && i < static_cast<int>(columns.size()); i++) {
-    sqlite3_bind_value(s->get(), i + 1, sqlite3_column_value(parent.get(), i));
+    s->BindValue(i + 1, parent.Column(i));
   }
   return {};
 }
@@ -333,7 +333,7 @@ Status BaseWriter::MissingParent(const MergeRow& row, std::string* description) 
       const int column = t.FindColumn(key.from[i]);
       const auto cell = row.held_cells.find(column);
       if (cell != row.held_cells.end()) {
-        sqlite3_bind_value(s.get(), static_cast<int>(i) + 1, cell->second.get());
+        s.BindValue(static_cast<int>(i) + 1, cell->second.get());
         held = held || sqlite3_value_type(cell->second.get()) != SQLITE_NULL;
       }
       for (size_t k = 0; k < t.key().size(); k++) {

@@ -25,11 +25,12 @@ bool Same(sqlite3_value* a, sqlite3_value* b) {
     case SQLITE_FLOAT:
       return SameValue(ValueOf(a), ValueOf(b));
     default: {
-      // Text is compared in the database's own encoding: no conversion.
+      // Text as the database's own encoding has it: who asks for the bytes first, has it converted.
+      const void* const x = sqlite3_value_blob(a);
+      const void* const y = sqlite3_value_blob(b);
       const int n = sqlite3_value_bytes(a);
       return n == sqlite3_value_bytes(b) &&
-             (n == 0 || std::memcmp(sqlite3_value_blob(a), sqlite3_value_blob(b),
-                                    static_cast<size_t>(n)) == 0);
+             (n == 0 || std::memcmp(x, y, static_cast<size_t>(n)) == 0);
     }
   }
 }
@@ -43,16 +44,16 @@ Status FindTable(Connection* c, sqlite3_value** argv, Table** table) {
   return Status::Error(absl::StrCat(
       "a trigger of Tributary belongs to table number ", id,
       ", which is not in its catalog: the triggers were copied or the catalog was damaged; call "
-      "crsql_as_table and crsql_as_crr on the table"));
+      "crsql_as_crr on the table"));
 }
 
 Status CheckArguments(const Table& table, int per_key, int per_column, int argc) {
   const int expected = 1 + per_key * static_cast<int>(table.key().size()) +
                        per_column * static_cast<int>(table.columns().size());
   if (argc == expected) return {};
-  return Status::Error(absl::StrCat("table ", table.name(),
-                                    " was altered after its triggers were made: expected ",
-                                    expected, " values, got ", argc));
+  return Status::Error(
+      absl::StrCat("table ", table.name(), " was altered after its triggers were made: expected ",
+                   expected, " values, got ", argc, "; call crsql_as_crr on it again"));
 }
 
 // For triggers that pass one key.
@@ -133,7 +134,8 @@ Status UpdatePart(Connection* c, int argc, sqlite3_value** argv) {
   TRIBUTARY_RETURN_IF_ERROR(FindTable(c, argv, &table));
   const auto first = static_cast<size_t>(sqlite3_value_int64(argv[1]));
   const auto n = static_cast<size_t>(argc - 2) / 2;
-  if (argc < 2 || first + n > table->columns().size()) {
+  const size_t columns = table->columns().size();
+  if (n > columns || first > columns - n) {
     return CheckArguments(*table, 2, 2, argc);
   }
   std::vector<ColumnId>& changed = c->capture.changed_columns;

@@ -36,6 +36,7 @@ class Checker {
       TRIBUTARY_RETURN_IF_ERROR(CheckClocks(t));
       TRIBUTARY_RETURN_IF_ERROR(CheckRows(t));
     }
+    TRIBUTARY_RETURN_IF_ERROR(CheckUnknownTriggers());
     return CheckSites();
   }
 
@@ -137,6 +138,24 @@ class Checker {
     return {};
   }
 
+  // Triggers without a table in the catalog: there, every write fails.
+  Status CheckUnknownTriggers() {
+    Statement s;
+    TRIBUTARY_RETURN_IF_ERROR(
+        s.Prepare(c_->db(),
+                  "SELECT tbl_name, name FROM main.sqlite_schema WHERE type = 'trigger' AND name "
+                  "LIKE '%\\_\\_crsql\\_itrig' ESCAPE '\\' AND name NOT IN "
+                  "(SELECT name || '__crsql_itrig' FROM crsql_tables)"));
+    for (;;) {
+      bool row;
+      TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+      if (!row) return {};
+      Report(s.Text(0), absl::StrCat("its trigger ", s.Text(1),
+                                     " belongs to no table of the catalog; call crsql_as_crr on "
+                                     "the table, or drop its three triggers"));
+    }
+  }
+
   // Each explicit clock must be backed by a log entry, and agree with the base table.
   Status CheckClocks(Table* t) {
     Statement s;
@@ -209,7 +228,7 @@ class Checker {
       TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
       if (!row) return {};
       for (size_t i = 0; i < values.size(); i++) {
-        values[i] = sqlite3_column_value(s.get(), static_cast<int>(i));
+        values[i] = s.Column(static_cast<int>(i));
       }
       key.clear();
       const Status encoded = t->EncodeKey(values.data(), &key);
@@ -244,7 +263,7 @@ class Checker {
   absl::flat_hash_set<uint64_t> mentions_;
   absl::flat_hash_set<uint64_t> row_entries_;
   absl::flat_hash_set<uint64_t> exceptions_;
-  absl::flat_hash_set<SiteOrdinal> sites_;
+  absl::flat_hash_set<SiteOrdinal> sites_ = {kOwnSite};  // that must be known
 };
 
 }  // namespace

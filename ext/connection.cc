@@ -134,8 +134,10 @@ Status Connection::TryFlush(int level, F flush) {
     return {SQLITE_ABORT,
             "an error has left this transaction incomplete: it can only be rolled back"};
   }
+  // A statement that a flush runs has come here (BaseWriter::Detach). The flush is not to be done
+  // again in its own midst: what it has captured since comes at its end.
+  if (flushing_) return {};
   const ScopedHostCounters counters(this);
-  if (flushing_) return flush();
   flushing_ = true;
   bool whole = false;
   const absl::Cleanup done = [&] {
@@ -160,6 +162,8 @@ Status Connection::Flush(bool final) {
 }
 
 void Connection::OnFailedCapture() {
+  // The function was called by hand: no row was written.
+  if (sqlite3_txn_state(db_, "main") != SQLITE_TXN_WRITE) return;
   // Called by destructors, so it must not allocate.
   const auto done = [this](const char* sql) {
     return sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) == SQLITE_OK;
@@ -215,7 +219,7 @@ Status Connection::OnSavepoint(int level) {
   Break(level);
   capture.Savepoint(level);
   broken_level_ = broken_level;
-  if (merging || flushing_ || stores_ == nullptr) return {};
+  if (merging || stores_ == nullptr) return {};
   if (stores_->merge.empty()) {
     if (!capture.full()) return {};
     TRIBUTARY_RETURN_IF_ERROR(TryFlush(level, [&] { return FlushCapture(this); }));

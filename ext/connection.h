@@ -1,8 +1,7 @@
 // All that Tributary holds for one SQLite connection, and how it takes part in its transactions.
 //
-// Life: made by the entry point, owned by the module `crsql_transaction`, freed by sqlite3_close,
-// which lets go of the statements (OnClose) before it looks for open ones: no crsql_finalize() is
-// needed.
+// Life: made and owned by what the entry point registers, freed by sqlite3_close, which lets go of
+// the statements (OnClose) before it looks for open ones: no crsql_finalize() is needed.
 #ifndef TRIBUTARY_EXT_CONNECTION_H_
 #define TRIBUTARY_EXT_CONNECTION_H_
 
@@ -29,7 +28,12 @@ namespace tributary {
 // What needs prepared statements; dropped as a whole to let go of them.
 struct Stores {
   explicit Stores(sqlite3* db)
-      : catalog(db), sites(db), rows(db), log(db), lookup(db, &log), replace_watch(db) {}
+      : catalog(db),
+        sites(db),
+        rows(db),
+        log(db),
+        lookup(db, &log),
+        replace_watch(db, {rows.put(), log.write_head(), log.write_chunk()}) {}
   Catalog catalog;
   Sites sites;
   RowStore rows;

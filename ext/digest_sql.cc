@@ -32,7 +32,7 @@ Status DigestRows(Connection* c, const Table& table, Digest* digest) {
     if (!row) return {};
     record.assign("row");
     PutString(&record, table.name());
-    for (int i = 0; i < columns; i++) PackValue(ValueOf(sqlite3_column_value(s.get(), i)), &record);
+    for (int i = 0; i < columns; i++) PackValue(ValueOf(s.Column(i)), &record);
     digest->Add(record);
   }
 }

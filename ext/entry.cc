@@ -25,11 +25,60 @@ SQLITE_EXTENSION_INIT1
 namespace tributary {
 namespace {
 
-bool IsRegistered(sqlite3* db) {
-  sqlite3_stmt* s = nullptr;
-  const bool known = sqlite3_prepare_v2(db, "SELECT crsql_version()", -1, &s, nullptr) == SQLITE_OK;
-  sqlite3_finalize(s);
-  return known;
+// What a connection has of Tributary, owned by an internal SQL function: the first to be
+// registered, so that a load which failed half-way leaves it to the next one, to be completed.
+struct Registration {
+  explicit Registration(sqlite3* db) : connection(db) {}
+  bool complete = false;
+  Connection connection;
+};
+
+constexpr char kPointerType[] = "tributary registration";
+
+// crsql_internal_registration(pointer): SQL alone cannot make such a pointer.
+void PassRegistration(sqlite3_context* context, int, sqlite3_value** argv) {
+  if (void* out = sqlite3_value_pointer(argv[0], kPointerType)) {
+    *static_cast<Registration**>(out) = static_cast<Registration*>(sqlite3_user_data(context));
+  }
+}
+
+// *registration is null where Tributary was never loaded on the connection.
+Status Find(sqlite3* db, Registration** registration) {
+  *registration = nullptr;
+  Statement s;
+  Status prepared = s.Prepare(db, "SELECT crsql_internal_registration(?1)");
+  if (!prepared.ok()) {
+    const bool unknown_function = prepared.code() == SQLITE_ERROR;
+    return unknown_function ? Status() : std::move(prepared);
+  }
+  s.BindPointer(1, registration, kPointerType);
+  TRIBUTARY_RETURN_IF_ERROR(s.Run());
+  if (*registration != nullptr) return {};
+  return Status::Error("Tributary was loaded on this connection before, but cannot be asked");
+}
+
+Status FindOrAdd(sqlite3* db, Registration** registration) {
+  TRIBUTARY_RETURN_IF_ERROR(Find(db, registration));
+  if (*registration != nullptr) return {};
+  auto added = std::make_unique<Registration>(db);
+  *registration = added.get();
+  // SQLite calls the destructor also where it fails.
+  if (sqlite3_create_function_v2(
+          db, "crsql_internal_registration", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY, added.release(),
+          PassRegistration, nullptr, nullptr,
+          [](void* p) { delete static_cast<Registration*>(p); }) != SQLITE_OK) {
+    return Status::FromDb(db);
+  }
+  return {};
+}
+
+Status RegisterAll(Connection* c) {
+  TRIBUTARY_RETURN_IF_ERROR(RegisterTransactionTable(c));
+  TRIBUTARY_RETURN_IF_ERROR(RegisterFunctions(c));
+  TRIBUTARY_RETURN_IF_ERROR(RegisterCaptureFunctions(c));
+  TRIBUTARY_RETURN_IF_ERROR(RegisterChangesTable(c));
+  TRIBUTARY_RETURN_IF_ERROR(RegisterInspectTables(c));
+  return RegisterPendingRows(c);
 }
 
 Status Register(sqlite3* db) {
@@ -37,15 +86,10 @@ Status Register(sqlite3* db) {
     return Status::Error(
         absl::StrCat("Tributary needs SQLite 3.38.0 or newer, this is ", sqlite3_libversion()));
   }
-  if (IsRegistered(db)) return {};
-  auto owned = std::make_unique<Connection>(db);
-  Connection* c = owned.get();
-  TRIBUTARY_RETURN_IF_ERROR(RegisterTransactionTable(owned.release()));
-  TRIBUTARY_RETURN_IF_ERROR(RegisterFunctions(c));
-  TRIBUTARY_RETURN_IF_ERROR(RegisterCaptureFunctions(c));
-  TRIBUTARY_RETURN_IF_ERROR(RegisterChangesTable(c));
-  TRIBUTARY_RETURN_IF_ERROR(RegisterInspectTables(c));
-  TRIBUTARY_RETURN_IF_ERROR(RegisterPendingRows(c));
+  Registration* registration;
+  TRIBUTARY_RETURN_IF_ERROR(FindOrAdd(db, &registration));
+  if (!registration->complete) TRIBUTARY_RETURN_IF_ERROR(RegisterAll(&registration->connection));
+  registration->complete = true;
   Status stored = EnsureStorage(db);
   return CannotWriteNow(stored) ? Status() : std::move(stored);
 }

@@ -404,9 +404,7 @@ Status LogBackfill(Connection* c, Table* table) {
   std::vector<sqlite3_value*> values(table->key().size());
   while (row) {
     key.clear();
-    for (size_t i = 0; i < values.size(); i++) {
-      values[i] = sqlite3_column_value(keys.get(), static_cast<int>(i));
-    }
+    for (size_t i = 0; i < values.size(); i++) values[i] = keys.Column(static_cast<int>(i));
     TRIBUTARY_RETURN_IF_ERROR(table->EncodeKey(values.data(), &key));
     entry.key = key;
     entry.seq = RowClock::FirstInsert(table->layouts(), &source);

@@ -61,6 +61,9 @@ Status LogStore::ReadHead(LogHead* head) {
       return Status::Corrupt("the head of crsql_log is malformed");
     }
     TRIBUTARY_RETURN_IF_ERROR(CountIn(head));
+  } else if (row) {
+    // To go on would issue the same versions once more.
+    return Status::Corrupt("crsql_log has versions of this site, but no head: it was removed");
   } else {
     head->uncounted = kMaxUncounted;  // there is none to be counted into
   }

@@ -135,6 +135,10 @@ class LogStore {
   // Moves with the first reading of the head from the file after the schema has changed.
   int schema_changes() const { return read_head_.reprepared(); }
 
+  // For ReplaceWatch: the statements that begin with TRIBUTARY_REPLACE.
+  const Statement* write_head() const { return &write_head_; }
+  const Statement* write_chunk() const { return &write_chunk_; }
+
  private:
   Status Write(SiteOrdinal site, DbVersion version, int64_t chunk, std::string_view data);
   Status CountIn(LogHead* head);

@@ -34,10 +34,10 @@ class StoredValue {
     }
     Statement s;
     TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db, sql));
-    sqlite3_bind_value(s.get(), 1, value);
+    s.BindValue(1, value);
     bool row;
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
-    converted_ = sqlite3_value_dup(sqlite3_column_value(s.get(), 0));
+    converted_ = sqlite3_value_dup(s.Column(0));
     if (converted_ == nullptr) return {SQLITE_NOMEM, "out of memory"};
     value_ = converted_;
     return {};
@@ -265,7 +265,7 @@ class Merger {
     const int end = trusted ? static_cast<int>(table_->columns().size()) : column_ + 1;
     values = buffer.NewReadValues(row_, table_->columns().size());
     for (int i = column_; i < end; i++) {
-      (*values)[i].reset(sqlite3_value_dup(sqlite3_column_value(select->get(), i)));
+      (*values)[i].reset(sqlite3_value_dup(select->Column(i)));
     }
     *value = (*values)[column_].get();
     return *value != nullptr ? Status() : Status(SQLITE_NOMEM, "out of memory");

@@ -63,12 +63,12 @@ Status DefaultOf(sqlite3* db, const Table& table, const DataColumn& column, Owne
   if (!row || !IsConstant(expression)) return {};
   // Fails on a bare word, which is a string as a default only.
   if (!s.Prepare(db, absl::StrCat("SELECT ", expression)).ok() || !s.Step(&row).ok()) return {};
-  if (!StoredUnchanged(column.affinity, ValueOf(sqlite3_column_value(s.get(), 0)))) {
+  if (!StoredUnchanged(column.affinity, ValueOf(s.Column(0)))) {
     TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
         db, absl::StrCat("SELECT CAST(", expression, " AS ", TypeOf(column.affinity), ")")));
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
   }
-  value->reset(sqlite3_value_dup(sqlite3_column_value(s.get(), 0)), sqlite3_value_free);
+  value->reset(sqlite3_value_dup(s.Column(0)), sqlite3_value_free);
   return *value != nullptr ? Status() : Status(SQLITE_NOMEM, "out of memory");
 }
 
@@ -104,8 +104,8 @@ class ColumnLogger {
 
   bool IsDefault(size_t i) const {
     const int column = static_cast<int>(table_->key().size() + i);
-    return defaults_[i] != nullptr && SameValue(ValueOf(sqlite3_column_value(rows_.get(), column)),
-                                                ValueOf(defaults_[i].get()));
+    return defaults_[i] != nullptr &&
+           SameValue(ValueOf(rows_.Column(column)), ValueOf(defaults_[i].get()));
   }
 
   Status LogRow() {
@@ -116,9 +116,7 @@ class ColumnLogger {
     if (changed_.empty()) return {};
     if (!log_) TRIBUTARY_RETURN_IF_ERROR(Begin());
     std::vector<sqlite3_value*> values(table_->key().size());
-    for (size_t i = 0; i < values.size(); i++) {
-      values[i] = sqlite3_column_value(rows_.get(), static_cast<int>(i));
-    }
+    for (size_t i = 0; i < values.size(); i++) values[i] = rows_.Column(static_cast<int>(i));
     std::string key;
     TRIBUTARY_RETURN_IF_ERROR(table_->EncodeKey(values.data(), &key));
     RowStore& store = c_->stores().rows;

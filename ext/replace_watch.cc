@@ -1,19 +1,17 @@
 #include "ext/replace_watch.h"
 
-#include <cstring>
+#include <algorithm>
 
 namespace tributary {
-namespace {
 
-bool MayReplace(sqlite3_stmt* stmt) {
+bool ReplaceWatch::MayReplace(sqlite3_stmt* stmt) const {
   const char* sql = sqlite3_sql(stmt);
   // Statements of the legacy sqlite3_prepare() keep no text.
   if (sql == nullptr) return true;
-  return std::strncmp(sql, kOwnStatement, sizeof kOwnStatement - 1) != 0 &&
-         sqlite3_strlike("%replace%", sql, 0) == 0;
+  return sqlite3_strlike("%replace%", sql, 0) == 0 &&
+         std::none_of(own_.begin(), own_.end(),
+                      [stmt](const Statement* own) { return own->get() == stmt; });
 }
-
-}  // namespace
 
 void ReplaceWatch::PlaceMarker() {
   if (!marker_.Prepare(db_, "SELECT 1").ok() || sqlite3_next_stmt(db_, nullptr) != marker_.get()) {

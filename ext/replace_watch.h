@@ -7,22 +7,29 @@
 #ifndef TRIBUTARY_EXT_REPLACE_WATCH_H_
 #define TRIBUTARY_EXT_REPLACE_WATCH_H_
 
+#include <array>
+
 #include "ext/sql.h"
 
 namespace tributary {
 
 class ReplaceWatch {
  public:
-  explicit ReplaceWatch(sqlite3* db) : db_(db) {}
+  // Tributary's own statements, which replace rows of its own tables.
+  using Own = std::array<const Statement*, 3>;
 
-  // False only if no statement that is running has the word "replace" in its text.
+  ReplaceWatch(sqlite3* db, const Own& own) : db_(db), own_(own) {}
+
+  // False only if no statement that is running, but our own, has the word "replace" in its text.
   bool Possible();
 
  private:
+  bool MayReplace(sqlite3_stmt* stmt) const;
   bool ScanNew();
   void PlaceMarker();
 
   sqlite3* db_;
+  Own own_;
   Statement marker_;
   bool seen_ = false;    // a statement behind the marker has the word
   bool ordered_ = true;  // the list is newest first, as it is in every SQLite so far

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "ext/guard.h"
+#include "ext/connection_table.h"
 
 namespace tributary {
 namespace {
@@ -17,9 +17,9 @@ struct Vtab : sqlite3_vtab {
   Registration registration;
 };
 
-struct Cursor : sqlite3_vtab_cursor {
+struct Cursor : CountingCursor {
   std::vector<ResultRow> rows;
-  size_t at = 0;
+  size_t size() const { return rows.size(); }
 };
 
 const Registration& RegistrationOf(sqlite3_vtab* t) { return static_cast<Vtab*>(t)->registration; }
@@ -59,16 +59,6 @@ int BestIndex(sqlite3_vtab* t, sqlite3_index_info* info) {
   return SQLITE_OK;
 }
 
-int Open(sqlite3_vtab*, sqlite3_vtab_cursor** out) {
-  *out = new (std::nothrow) Cursor();
-  return *out == nullptr ? SQLITE_NOMEM : SQLITE_OK;
-}
-
-int Close(sqlite3_vtab_cursor* c) {
-  delete static_cast<Cursor*>(c);
-  return SQLITE_OK;
-}
-
 int Filter(sqlite3_vtab_cursor* c, int, const char*, int argc, sqlite3_value** argv) {
   return GuardTable(&c->pVtab->zErrMsg, [&]() -> Status {
     auto* cursor = static_cast<Cursor*>(c);
@@ -77,16 +67,6 @@ int Filter(sqlite3_vtab_cursor* c, int, const char*, int argc, sqlite3_value** a
     const Registration& r = RegistrationOf(c->pVtab);
     return r.table->rows(r.connection, argc > 0 ? argv[0] : nullptr, &cursor->rows);
   });
-}
-
-int Next(sqlite3_vtab_cursor* c) {
-  static_cast<Cursor*>(c)->at++;
-  return SQLITE_OK;
-}
-
-int Eof(sqlite3_vtab_cursor* c) {
-  const auto* cursor = static_cast<Cursor*>(c);
-  return cursor->at >= cursor->rows.size() ? 1 : 0;
 }
 
 int Column(sqlite3_vtab_cursor* c, sqlite3_context* context, int column) {
@@ -113,23 +93,13 @@ int Column(sqlite3_vtab_cursor* c, sqlite3_context* context, int column) {
   return SQLITE_OK;
 }
 
-int Rowid(sqlite3_vtab_cursor* c, sqlite3_int64* rowid) {
-  *rowid = static_cast<sqlite3_int64>(static_cast<Cursor*>(c)->at);
-  return SQLITE_OK;
-}
-
 constexpr sqlite3_module MakeModule() {
-  sqlite3_module m{};
+  sqlite3_module m = CountingModule<Cursor>();
   m.xConnect = Connect;
   m.xBestIndex = BestIndex;
   m.xDisconnect = Disconnect;
-  m.xOpen = Open;
-  m.xClose = Close;
   m.xFilter = Filter;
-  m.xNext = Next;
-  m.xEof = Eof;
   m.xColumn = Column;
-  m.xRowid = Rowid;
   return m;
 }
 constexpr sqlite3_module kModule = MakeModule();

@@ -47,6 +47,9 @@ class RowStore {
   void DropPending() { pending_.Clear(); }
   const PendingRows& pending() const { return pending_; }
 
+  // For ReplaceWatch: the statement that begins with TRIBUTARY_REPLACE.
+  const Statement* put() const { return &put_; }
+
  private:
   // Points get_ at it, to be reset by the caller.
   Status Find(const Table& table, std::string_view key, bool* found);

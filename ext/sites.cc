@@ -12,15 +12,6 @@ bool ParseSiteId(std::string_view blob, SiteId* id) {
   return true;
 }
 
-Status Sites::Own(SiteId* id) {
-  if (!own_) {
-    TRIBUTARY_RETURN_IF_ERROR(IdOf(kOwnSite, id));
-    own_ = *id;
-  }
-  *id = *own_;
-  return {};
-}
-
 Status Sites::Find(const SiteId& id, SiteOrdinal* ordinal, bool* found) {
   if (last_found_ && last_found_->first == id) {
     *found = true;
@@ -64,6 +55,12 @@ Status Sites::IdOf(SiteOrdinal ordinal, SiteId* id) {
     *id = known->second;
     return {};
   }
+  TRIBUTARY_RETURN_IF_ERROR(ReadId(ordinal, id));
+  ids_.emplace(ordinal, *id);
+  return {};
+}
+
+Status Sites::ReadId(SiteOrdinal ordinal, SiteId* id) {
   TRIBUTARY_RETURN_IF_ERROR(
       id_of_.PrepareOnce(db_, "SELECT site_id FROM crsql_site_id WHERE ordinal = ?1"));
   id_of_.Bind(1, ordinal);
@@ -74,7 +71,6 @@ Status Sites::IdOf(SiteOrdinal ordinal, SiteId* id) {
     return Status::Corrupt(
         absl::StrCat("table crsql_site_id has no 16-byte site id with ordinal ", ordinal));
   }
-  ids_.emplace(ordinal, *id);
   return {};
 }
 

@@ -19,8 +19,8 @@ class Sites {
  public:
   explicit Sites(sqlite3* db) : db_(db) {}
 
-  // This replica's id; read once: a change of the table by hand takes effect at the next load.
-  Status Own(SiteId* id);
+  // This replica's id, as the file has it now: another may have been restored over it.
+  Status Own(SiteId* id) { return ReadId(kOwnSite, id); }
   // The ordinal of a site, if it has one.
   Status Find(const SiteId& id, SiteOrdinal* ordinal, bool* found);
   // The same; the site gets one if it has none.
@@ -39,12 +39,12 @@ class Sites {
 
  private:
   Status FindOrAddAnother(const SiteId& id, SiteOrdinal* ordinal);
+  Status ReadId(SiteOrdinal ordinal, SiteId* id);
 
   sqlite3* db_;
   absl::flat_hash_map<std::string, SiteOrdinal> ordinals_;
   std::optional<std::pair<SiteId, SiteOrdinal>> last_found_;
   absl::flat_hash_map<SiteOrdinal, SiteId> ids_;
-  std::optional<SiteId> own_;
   Statement find_;
   Statement add_;
   Statement id_of_;

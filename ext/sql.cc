@@ -1,5 +1,6 @@
 #include "ext/sql.h"
 
+#include <new>
 #include <utility>
 
 namespace tributary {
@@ -26,10 +27,10 @@ Status Statement::Prepare(sqlite3* db, std::string_view sql) {
 void Statement::BindValue(int i, const Value& v) {
   switch (v.type) {
     case ValueType::kInteger:
-      sqlite3_bind_int64(stmt_, i, v.integer);
+      Bind(i, v.integer);
       return;
     case ValueType::kReal:
-      sqlite3_bind_double(stmt_, i, v.real);
+      Bound(sqlite3_bind_double(stmt_, i, v.real));
       return;
     case ValueType::kText:
       BindText(i, v.bytes);
@@ -38,12 +39,17 @@ void Statement::BindValue(int i, const Value& v) {
       BindBlob(i, v.bytes);
       return;
     case ValueType::kNull:
-      sqlite3_bind_null(stmt_, i);
+      Bound(sqlite3_bind_null(stmt_, i));
       return;
   }
 }
 
 Status Statement::Step(bool* row) {
+  if (bind_error_ != SQLITE_OK) {
+    Status failed(bind_error_, sqlite3_errstr(bind_error_));
+    Reset();
+    return failed;
+  }
   const int rc = sqlite3_step(stmt_);
   *row = rc == SQLITE_ROW;
   if (rc == SQLITE_ROW || rc == SQLITE_DONE) return {};
@@ -104,30 +110,43 @@ Status ScopedSavepoint::Release() {
   return {};
 }
 
-std::string_view TextOf(sqlite3_value* v) {
+namespace {
+
+// `type` is the value's.
+std::string_view TextOf(sqlite3_value* v, int type) {
   const auto* p = reinterpret_cast<const char*>(sqlite3_value_text(v));
+  if (p == nullptr && type != SQLITE_NULL) throw std::bad_alloc();
   return {p != nullptr ? p : "", static_cast<size_t>(sqlite3_value_bytes(v))};
 }
 
-std::string_view BlobOf(sqlite3_value* v) {
+std::string_view BlobOf(sqlite3_value* v, int type) {
   const auto* p = static_cast<const char*>(sqlite3_value_blob(v));
+  // An empty blob is a null pointer, too, but a value that could not be converted becomes NULL.
+  if (p == nullptr && type != sqlite3_value_type(v)) throw std::bad_alloc();
   return {p != nullptr ? p : "", static_cast<size_t>(sqlite3_value_bytes(v))};
 }
+
+}  // namespace
+
+std::string_view TextOf(sqlite3_value* v) { return TextOf(v, sqlite3_value_type(v)); }
+
+std::string_view BlobOf(sqlite3_value* v) { return BlobOf(v, sqlite3_value_type(v)); }
 
 void ResultText(sqlite3_context* context, std::string_view s) {
   sqlite3_result_text64(context, s.data(), s.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
 Value ValueOf(sqlite3_value* v) {
-  switch (sqlite3_value_type(v)) {
+  const int type = sqlite3_value_type(v);
+  switch (type) {
     case SQLITE_INTEGER:
       return Value::Integer(sqlite3_value_int64(v));
     case SQLITE_FLOAT:
       return Value::Real(sqlite3_value_double(v));
     case SQLITE_TEXT:
-      return Value::Text(TextOf(v));
+      return Value::Text(TextOf(v, type));
     case SQLITE_BLOB:
-      return Value::Blob(BlobOf(v));
+      return Value::Blob(BlobOf(v, type));
     default:
       return Value::Null();
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/container/inlined_vector.h"
 #include "crdt/value.h"
@@ -18,23 +19,25 @@ std::string QuoteName(std::string_view name);
 
 // How an internal statement begins that replaces rows by key: in a WITHOUT ROWID table without
 // indexes SQLite then writes with one descent of the tree, unless it has the pre-update hook built
-// in. ReplaceWatch passes over such texts.
-#define TRIBUTARY_OWN_STATEMENT "/*crsql*/ "
-inline constexpr char kOwnStatement[] = TRIBUTARY_OWN_STATEMENT;
-#define TRIBUTARY_REPLACE TRIBUTARY_OWN_STATEMENT "INSERT OR REPLACE "
+// in. ReplaceWatch must be told of such statements.
+#define TRIBUTARY_REPLACE "INSERT OR REPLACE "
 
-// The bytes of an SQLite value, converted to text or blob; a view into it, empty for NULL.
+// The bytes of an SQLite value, converted to text or blob; a view into it, empty for NULL. Where
+// the conversion runs out of memory, which SQLite shows as NULL, they throw std::bad_alloc.
 std::string_view TextOf(sqlite3_value* v);
 std::string_view BlobOf(sqlite3_value* v);
 
-// A prepared statement, owned. Bound and column values are views in and out.
+// A prepared statement, owned. Bound and column values are views in and out. A value that could not
+// be bound (no memory for its copy, longer than SQLITE_LIMIT_LENGTH) fails the next Step: SQLite
+// itself would take it for NULL.
 class Statement {
  public:
   Statement() = default;
   ~Statement() { Finalize(); }
-  Statement(Statement&& other) noexcept : stmt_(other.stmt_) { other.stmt_ = nullptr; }
+  Statement(Statement&& other) noexcept { *this = std::move(other); }
   Statement& operator=(Statement&& other) noexcept {
     std::swap(stmt_, other.stmt_);
+    std::swap(bind_error_, other.bind_error_);
     return *this;
   }
   Statement(const Statement&) = delete;
@@ -48,6 +51,7 @@ class Statement {
   void Finalize() {
     sqlite3_finalize(stmt_);
     stmt_ = nullptr;
+    bind_error_ = SQLITE_OK;
   }
   bool prepared() const { return stmt_ != nullptr; }
   // How often SQLite has prepared it anew, because the schema had changed when it was to start.
@@ -57,21 +61,31 @@ class Statement {
   sqlite3_stmt* get() const { return stmt_; }
 
   // Bytes that are bound must stay until the statement is reset.
-  void Bind(int i, int64_t v) { sqlite3_bind_int64(stmt_, i, v); }
+  void Bind(int i, int64_t v) { Bound(sqlite3_bind_int64(stmt_, i, v)); }
   void BindText(int i, std::string_view v) {
-    sqlite3_bind_text64(stmt_, i, v.data() != nullptr ? v.data() : "", v.size(), SQLITE_STATIC,
-                        SQLITE_UTF8);
+    Bound(sqlite3_bind_text64(stmt_, i, v.data() != nullptr ? v.data() : "", v.size(),
+                              SQLITE_STATIC, SQLITE_UTF8));
   }
   void BindBlob(int i, std::string_view v) {
-    sqlite3_bind_blob64(stmt_, i, v.data() != nullptr ? v.data() : "", v.size(), SQLITE_STATIC);
+    Bound(sqlite3_bind_blob64(stmt_, i, v.data() != nullptr ? v.data() : "", v.size(),
+                              SQLITE_STATIC));
   }
   void BindValue(int i, const Value& v);
+  // A copy.
+  void BindValue(int i, sqlite3_value* v) { Bound(sqlite3_bind_value(stmt_, i, v)); }
+  // For a function that knows the pointer's type, a literal.
+  void BindPointer(int i, void* p, const char* type) {
+    Bound(sqlite3_bind_pointer(stmt_, i, p, type, nullptr));
+  }
 
   // SQLITE_ROW sets *row; SQLITE_DONE clears it.
   Status Step(bool* row);
   // Steps to the end and resets.
   Status Run();
-  void Reset() { sqlite3_reset(stmt_); }
+  void Reset() {
+    sqlite3_reset(stmt_);
+    bind_error_ = SQLITE_OK;
+  }
 
   int64_t Int(int column) const { return sqlite3_column_int64(stmt_, column); }
   sqlite3_value* Column(int column) const { return sqlite3_column_value(stmt_, column); }
@@ -80,7 +94,12 @@ class Statement {
   std::string_view Blob(int column) const { return BlobOf(Column(column)); }
 
  private:
+  void Bound(int rc) {
+    if (rc != SQLITE_OK) bind_error_ = rc;
+  }
+
   sqlite3_stmt* stmt_ = nullptr;
+  int bind_error_ = SQLITE_OK;  // of a Bind since the last Reset
 };
 
 // Prepared statements of one text that nobody uses just now, so that each scan need not prepare its

@@ -60,18 +60,22 @@ Status Table::Load(const TableTraits& traits) {
 
 Status Table::LoadSchema() {
   Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(
-      s.Prepare(db_,
-                "SELECT c.name, c.type, c.\"notnull\", c.dflt_value IS NULL, c.pk, l.strict, l.wr "
-                "FROM pragma_table_list(?1) l CROSS JOIN pragma_table_info(?1, 'main') c "
-                "WHERE l.schema = 'main' ORDER BY c.pk, c.cid"));
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+      db_,
+      "SELECT c.name, c.type, c.\"notnull\", c.dflt_value IS NULL, c.pk, c.hidden, l.strict, "
+      "l.wr FROM pragma_table_list(?1) l CROSS JOIN pragma_table_xinfo(?1, 'main') c "
+      "WHERE l.schema = 'main' ORDER BY c.pk, c.cid"));
   s.BindText(1, name_);
-  bool row;
-  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
-  if (!row) return Status::Error(absl::StrCat("table ", name_, " does not exist"));
-  const bool strict = s.Int(5) != 0;
-  const bool without_rowid = s.Int(6) != 0;
-  while (row) {
+  std::vector<std::string> names;
+  bool without_rowid = false;
+  for (;;) {
+    bool row;
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+    if (!row) break;
+    names.emplace_back(s.Text(0));
+    without_rowid = s.Int(7) != 0;
+    if (s.Int(5) != 0) continue;  // generated
+    const bool strict = s.Int(6) != 0;
     const Affinity affinity = AffinityOf(s.Text(1), strict);
     if (s.Int(4) > 0) {
       key_.push_back({std::string(s.Text(0)), affinity});
@@ -81,18 +85,16 @@ Status Table::LoadSchema() {
                           .affinity = affinity,
                           .neutral = needs_value ? NeutralLiteral(affinity) : ""});
     }
-    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
   }
-  if (!without_rowid) FindRowidName();
+  if (names.empty()) return Status::Error(absl::StrCat("table ", name_, " does not exist"));
+  if (!without_rowid) FindRowidName(names);
   return {};
 }
 
-void Table::FindRowidName() {
-  const auto is = [](const char* name) {
-    return [name](const auto& c) { return absl::EqualsIgnoreCase(c.name, name); };
-  };
+void Table::FindRowidName(const std::vector<std::string>& columns) {
   for (const char* name : {"rowid", "_rowid_", "oid"}) {
-    if (absl::c_none_of(key_, is(name)) && absl::c_none_of(columns_, is(name))) {
+    if (absl::c_none_of(columns,
+                        [name](const auto& c) { return absl::EqualsIgnoreCase(c, name); })) {
       rowid_name_ = name;
       return;
     }
@@ -187,8 +189,7 @@ Status Table::EncodeKey(sqlite3_value** values, std::string* out) const {
         (v.type == ValueType::kInteger || v.type == ValueType::kReal)) {
       // A TEXT column stores no numbers. SQLite before 3.41 applies the affinity of a child's
       // column to the key in place when it looks for children, before a trigger sees it.
-      const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(values[i]));
-      AppendKeyValue(Value::Text(text != nullptr ? text : ""), out);
+      AppendKeyValue(Value::Text(TextOf(values[i])), out);
       continue;
     }
     AppendKeyValue(v, out);
@@ -326,7 +327,7 @@ Status Table::InsertRow(std::string_view key, int column, sqlite3_value* value, 
                                     names, ") VALUES (", values, ")")));
   }
   TRIBUTARY_RETURN_IF_ERROR(BindKey(&s, key, &decoder_, 2));
-  if (column >= 0) sqlite3_bind_value(s.get(), 1, value);
+  if (column >= 0) s.BindValue(1, value);
   TRIBUTARY_RETURN_IF_ERROR(s.Run());
   *rowid = rowid_name_.empty() ? 0 : sqlite3_last_insert_rowid(db_);
   return {};
@@ -350,7 +351,7 @@ Status Table::UpdateCell(std::string_view key, int64_t rowid, bool* at_rowid, in
           PrepareUpdate(s, column, absl::StrCat(" WHERE ", rowid_name_, " = ?2")));
     }
     s->Bind(2, rowid);
-    sqlite3_bind_value(s->get(), 1, value);
+    s->BindValue(1, value);
     return s->Run();
   } else {
     Statement& at = update_at_[column];
@@ -360,14 +361,14 @@ Status Table::UpdateCell(std::string_view key, int64_t rowid, bool* at_rowid, in
     }
     TRIBUTARY_RETURN_IF_ERROR(BindKey(&at, key, &decoder_, 2));
     at.Bind(behind_key, rowid);
-    sqlite3_bind_value(at.get(), 1, value);
+    at.BindValue(1, value);
     TRIBUTARY_RETURN_IF_ERROR(at.Run());
     *at_rowid = sqlite3_changes64(db_) > 0;
     if (*at_rowid) return {};
   }
   if (!s->prepared()) TRIBUTARY_RETURN_IF_ERROR(PrepareUpdate(s, column, WhereKey(2)));
   TRIBUTARY_RETURN_IF_ERROR(BindKey(s, key, &decoder_, 2));
-  sqlite3_bind_value(s->get(), 1, value);
+  s->BindValue(1, value);
   return s->Run();
 }
 

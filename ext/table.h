@@ -133,7 +133,8 @@ class Table {
   };
   int SearchColumn(ColumnId id) const;
   Status LoadSchema();
-  void FindRowidName();
+  // `columns`: all of the table, generated ones included.
+  void FindRowidName(const std::vector<std::string>& columns);
   Status LoadCatalog();
   void MapColumns(const std::vector<KnownColumn>& known);
   // The conflict clause of statements that write one row. A failing statement must leave nothing

@@ -1,5 +1,7 @@
 #include "ext/transaction_table.h"
 
+#include <algorithm>
+
 #include "ext/connection_table.h"
 
 namespace tributary {
@@ -7,9 +9,9 @@ namespace {
 
 constexpr char kDeclaration[] = "CREATE TABLE x(n INTEGER)";
 
-struct TransactionCursor : sqlite3_vtab_cursor {
-  int64_t row = 0;
+struct TransactionCursor : CountingCursor {
   int64_t rows = 0;
+  size_t size() const { return static_cast<size_t>(std::max<int64_t>(rows, 0)); }
 };
 
 int EndLifetime(sqlite3_vtab* t) {
@@ -30,39 +32,14 @@ int BestIndex(sqlite3_vtab*, sqlite3_index_info* info) {
   return SQLITE_OK;
 }
 
-int Open(sqlite3_vtab*, sqlite3_vtab_cursor** out) {
-  *out = new (std::nothrow) TransactionCursor();
-  return *out == nullptr ? SQLITE_NOMEM : SQLITE_OK;
-}
-
-int Close(sqlite3_vtab_cursor* c) {
-  delete static_cast<TransactionCursor*>(c);
-  return SQLITE_OK;
-}
-
 int Filter(sqlite3_vtab_cursor* c, int, const char*, int argc, sqlite3_value** argv) {
   auto* cursor = static_cast<TransactionCursor*>(c);
-  cursor->row = 0;
+  cursor->at = 0;
   cursor->rows = argc == 1 ? sqlite3_value_int64(argv[0]) : 0;
   return SQLITE_OK;
 }
 
-int Next(sqlite3_vtab_cursor* c) {
-  static_cast<TransactionCursor*>(c)->row++;
-  return SQLITE_OK;
-}
-
-int Eof(sqlite3_vtab_cursor* c) {
-  const auto* cursor = static_cast<TransactionCursor*>(c);
-  return cursor->row >= cursor->rows ? 1 : 0;
-}
-
 int Column(sqlite3_vtab_cursor*, sqlite3_context*, int) { return SQLITE_OK; }
-
-int Rowid(sqlite3_vtab_cursor* c, sqlite3_int64* rowid) {
-  *rowid = static_cast<TransactionCursor*>(c)->row;
-  return SQLITE_OK;
-}
 
 int Update(sqlite3_vtab*, int, sqlite3_value**, sqlite3_int64*) { return SQLITE_OK; }
 int Begin(sqlite3_vtab*) { return SQLITE_OK; }
@@ -98,17 +75,12 @@ int RollbackTo(sqlite3_vtab* t, int level) {
 
 // What both tables have: they can be connected and read.
 constexpr sqlite3_module MakeReadableModule() {
-  sqlite3_module m{};
+  sqlite3_module m = CountingModule<TransactionCursor>();
   m.xConnect = ConnectTable<kDeclaration, SQLITE_VTAB_INNOCUOUS>;
   m.xBestIndex = BestIndex;
   m.xDisconnect = DisconnectTable;
-  m.xOpen = Open;
-  m.xClose = Close;
   m.xFilter = Filter;
-  m.xNext = Next;
-  m.xEof = Eof;
   m.xColumn = Column;
-  m.xRowid = Rowid;
   return m;
 }
 
@@ -137,8 +109,7 @@ constexpr sqlite3_module kLifetimeModule = MakeLifetimeModule();
 }  // namespace
 
 Status RegisterTransactionTable(Connection* connection) {
-  TRIBUTARY_RETURN_IF_ERROR(RegisterModule(connection, "crsql_transaction", &kTransactionModule,
-                                           [](void* p) { delete static_cast<Connection*>(p); }));
+  TRIBUTARY_RETURN_IF_ERROR(RegisterModule(connection, "crsql_transaction", &kTransactionModule));
   return RegisterModule(connection, "crsql_lifetime", &kLifetimeModule);
 }
 

@@ -15,8 +15,6 @@
 
 namespace tributary {
 
-// Registers the modules, the first of which owns the connection's state from then on (also where it
-// fails).
 Status RegisterTransactionTable(Connection* connection);
 
 }  // namespace tributary

@@ -209,6 +209,8 @@ Status AsReplicated(Connection* c, std::string_view schema, std::string_view tab
   TRIBUTARY_RETURN_IF_ERROR(AddToCatalog(db, name, &id));
   Table added(db, id, name);
   TRIBUTARY_RETURN_IF_ERROR(added.Load());
+  // Such as the catalog does not know: copied ones, or the catalog was damaged.
+  TRIBUTARY_RETURN_IF_ERROR(DropTriggers(db, added, "_trig"));
   TRIBUTARY_RETURN_IF_ERROR(CreateTriggers(db, added));
   TRIBUTARY_RETURN_IF_ERROR(c->ForgetSchema());
   TRIBUTARY_RETURN_IF_ERROR(LogBackfill(c, &added));

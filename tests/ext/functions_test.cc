@@ -327,6 +327,21 @@ TEST_F(Functions, CheckFindsWhatIsBroken) {
   db_.Do("SELECT crsql_as_table('foo')");
 }
 
+// Anybody can call what the triggers call, with any numbers.
+TEST_F(Functions, TriggersFunctionsCheckTheirArguments) {
+  for (const char* arguments : {"1, -1, 1, 2", "1, -9223372036854775808, 1, 2", "1, 2, 1, 2",
+                                "1, 0, 1, 1, 1, 1, 1, 1", "1, 'x', 1, 2, 3, 4, 5, 6"}) {
+    const std::string error = db_.Error("SELECT crsql_update_part(" + std::string(arguments) + ")");
+    EXPECT_TRUE(Contains(error, "table foo was altered")) << arguments;
+  }
+  for (const char* call :
+       {"crsql_after_insert(1)", "crsql_after_insert(1, 1, 1)", "crsql_after_update(1, 1)",
+        "crsql_after_delete(9, 1)", "crsql_before_replace(1, NULL)"}) {
+    EXPECT_NE(db_.Error(std::string("SELECT ") + call), "") << call;
+  }
+  EXPECT_EQ(ChangesText(db_), "");
+}
+
 TEST_F(Functions, Info) {
   EXPECT_EQ(db_.Get("SELECT name FROM pragma_table_info('crsql_info')"),
             "'table'\n'rows'\n'exceptions'\n'log_bytes'\n'tombstones'");

@@ -210,6 +210,45 @@ TEST_F(ForeignKeys, CascadesInMergesDoNotDiverge) {
   ExpectEqual(a_, b_, kFamilyTables);
 }
 
+// Captured writes are flushed when they become many, but not those of a merge that is being
+// flushed.
+TEST_F(ForeignKeys, ACascadeInAMergeMayBeLarge) {
+  for (Db* db : {&a_, &b_}) {
+    db->Do(
+        "CREATE TABLE kin(k TEXT PRIMARY KEY, p INTEGER REFERENCES p ON DELETE CASCADE);"
+        "SELECT crsql_as_crr('kin')");
+  }
+  b_.Do(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) "
+      "INSERT INTO kin SELECT hex(zeroblob(5000)) || i, 1 FROM n");
+  a_.Do("DELETE FROM plain; DELETE FROM p WHERE k > 0");
+  EXPECT_EQ(ApplyChanges(b_, ReadChanges(a_)), "");
+  EXPECT_EQ(b_.Get("SELECT (SELECT count(*) FROM kin), (SELECT count(*) FROM p)"), "0|1");
+  SyncAll({&a_, &b_});
+  ExpectEqual(a_, b_, kFamilyTables);
+  ExpectEqual(a_, b_, {"kin"});
+}
+
+// The same where each statement of the cascade has a savepoint, and user triggers look at changes.
+TEST_F(ForeignKeys, ACascadeInAMergeOfOneStatement) {
+  a_.Do("DELETE FROM p WHERE k IN (1, 2)");
+  b_.Do("CREATE TEMP TABLE incoming AS SELECT * FROM crsql_changes WHERE 0");
+  for (const Change& c : ReadChanges(a_)) {
+    b_.Do("INSERT INTO incoming VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+          {Cell::Text(c.table), Cell::Blob(c.pk), Cell::Text(c.cid), c.value,
+           Cell::Integer(c.col_version), Cell::Integer(c.db_version), Cell::Blob(c.site),
+           Cell::Integer(c.cl), Cell::Integer(c.seq)});
+  }
+  b_.Do(
+      "INSERT INTO cascading VALUES(7, 1), (8, 2), (9, 2); UPDATE nulling SET p = 2;"
+      "CREATE TABLE seen(n); CREATE TRIGGER look AFTER DELETE ON cascading BEGIN "
+      "INSERT INTO seen SELECT count(*) FROM crsql_changes; END;"
+      "CREATE TRIGGER look2 AFTER UPDATE ON nulling BEGIN INSERT INTO seen SELECT 1; END;");
+  b_.Do("INSERT INTO crsql_changes SELECT * FROM incoming");
+  SyncAll({&a_, &b_});
+  ExpectEqual(a_, b_, kFamilyTables);
+}
+
 TEST_F(ForeignKeys, ChildrenMayComeFirst) {
   a_.Do("INSERT INTO p VALUES(9, 'nine'); INSERT INTO plain VALUES(9, 9)");
   std::vector<Change> changes = ReadChanges(a_);

@@ -122,10 +122,12 @@ void RunSweep(const Golden& golden, const Sweep& sweep, const Options& options) 
 }
 
 int64_t Share(const Golden& golden, Kind kind, bool warm, const Options& options) {
+  if (golden.script().utf16 && !IsMemory(kind)) return 0;  // no different from the short one's
   if (options.full) return golden.script().large ? 200 : INT64_MAX;
   // An allocation wants a connection whose caches are filled, a read one where they are not.
   if (options.only.count("step") == 0 && warm != IsMemory(kind)) return 0;
   if (golden.script().wal) return IsMemory(kind) ? 0 : options.points / 2;
+  if (golden.script().utf16) return options.points / 3;
   if (!golden.script().large) return options.points;
   const bool often = IsMemory(kind) || kind == Kind::kRead || kind == Kind::kWrite;
   return often ? std::max<int64_t>(1, options.points / 12) : 0;
@@ -197,7 +199,11 @@ int Main(const Options& options) {
       mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   *shared = {};
   InstallHooks();
-  for (const Script& script : {ShortScript(false), ShortScript(true), LargeScript()}) {
+  Script wal = ShortScript("wal");
+  wal.wal = true;
+  Script utf16 = ShortScript("utf16");
+  utf16.utf16 = true;
+  for (const Script& script : {ShortScript("short"), wal, utf16, LargeScript()}) {
     if (!options.Wants("script", script.name)) continue;
     if (options.only.count("n") > 0) {
       RunOne(script, options);

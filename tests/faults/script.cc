@@ -40,6 +40,7 @@ void MakeFile(const std::string& path, const Script& script) {
   Db other;
   other.Do(std::string(kTables) + kOther);
   Db file(path, {.extension = false});
+  if (script.utf16) file.Do("PRAGMA encoding = 'UTF-16le'");
   if (script.wal) file.Do("PRAGMA journal_mode = WAL");
   file.Do(std::string(kTables) +
           "CREATE TABLE incoming(n INTEGER PRIMARY KEY, tbl, pk, cid, val, col_version, db_version,"
@@ -54,13 +55,12 @@ void MakeFile(const std::string& path, const Script& script) {
   }
 }
 
-Script ShortScript(bool wal) {
+Script ShortScript(const std::string& name) {
   const std::string merge =
       "INSERT INTO crsql_changes SELECT tbl, pk, cid, val, col_version, db_version, site_id, cl, "
       "seq FROM incoming WHERE ";
   return {
-      .name = wal ? "wal" : "short",
-      .wal = wal,
+      .name = name,
       .steps = {
           {"open", {".open", "SELECT crsql_db_version()"}},
           {"as_crr", {"SELECT crsql_as_crr('note')", "SELECT crsql_as_crr('item')"}},

@@ -16,6 +16,7 @@ struct Step {
 struct Script {
   std::string name;
   bool wal = false;
+  bool utf16 = false;  // the file's encoding: SQLite converts all text, which takes memory
   bool large = false;  // its steps take long: fewer points by default
   std::vector<Step> steps;
 };
@@ -24,8 +25,8 @@ struct Script {
 // replica. The extension never saw it.
 void MakeFile(const std::string& path, const Script& script);
 
-// Every kind of statement, on few rows.
-Script ShortScript(bool wal);
+// Every kind of statement, on few rows. The kind of file is for the caller to set.
+Script ShortScript(const std::string& name);
 // Transactions above the size at which the captured operations are flushed early.
 Script LargeScript();
 
