@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -21,32 +22,51 @@ constexpr size_t kShortTextEnd = 64;
 constexpr size_t kShortBlobEnd = 63;
 constexpr size_t kUuidTextSize = 36;
 
-// Value of a hex digit for each byte, or -1. Letters only in the case that `upper` asks for.
-constexpr std::array<int8_t, 256> HexTable(bool upper) {
-  std::array<int8_t, 256> t{};
-  for (auto& x : t) x = -1;
-  for (int i = 0; i < 10; i++) t['0' + i] = static_cast<int8_t>(i);
-  for (int i = 0; i < 6; i++) t[(upper ? 'A' : 'a') + i] = static_cast<int8_t>(10 + i);
-  return t;
-}
-constexpr std::array<int8_t, 256> kLowerHex = HexTable(false);
-constexpr std::array<int8_t, 256> kUpperHex = HexTable(true);
-
 // Where the pairs of digits stand in the text.
 constexpr std::array<uint8_t, 16> kDigitPairs = {0,  2,  4,  6,  9,  11, 14, 16,
                                                  19, 21, 24, 26, 28, 30, 32, 34};
 
-bool ParseUuid(std::string_view s, const std::array<int8_t, 256>& hex, char* out) {
-  if (s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-') return false;
-  // Negative once any digit was none; looked at once, at the end.
-  int all = 0;
-  for (size_t i = 0; i < kDigitPairs.size(); i++) {
-    const int high = hex[static_cast<uint8_t>(s[kDigitPairs[i]])];
-    const int low = hex[static_cast<uint8_t>(s[kDigitPairs[i] + 1])];
-    all |= high | low;
-    out[i] = static_cast<char>(static_cast<unsigned>(high) << 4 | static_cast<unsigned>(low));
-  }
-  return all >= 0;
+// Sixteen bytes at a time: GCC's and Clang's vectors, which every target has.
+using Bytes = int8_t __attribute__((vector_size(16)));
+
+// Values of hex digits; *valid is -1 for each that is one, letters only from `a` on.
+template <char a>
+Bytes DigitValues(Bytes digits, Bytes* valid) {
+  const Bytes letter = (digits >= a) & (digits < static_cast<char>(a + 6));
+  *valid = ((digits >= '0') & (digits <= '9')) | letter;
+  return (digits & 15) + (letter & 9);
+}
+
+// To sixteen bytes. `a`: the first letter of the digits' case, which must be one. False where the
+// text is no UUID. REQUIRES: s has kUuidTextSize bytes.
+template <char a>
+bool ParseUuid(std::string_view s, char* out) {
+  const char* p = s.data();
+  if (p[8] != '-' || p[13] != '-' || p[18] != '-' || p[23] != '-') return false;
+  char digits[32];
+  std::memcpy(digits, p, 8);
+  std::memcpy(digits + 8, p + 9, 4);
+  std::memcpy(digits + 12, p + 14, 4);
+  std::memcpy(digits + 16, p + 19, 4);
+  std::memcpy(digits + 20, p + 24, 12);
+  Bytes first;
+  Bytes second;
+  std::memcpy(&first, digits, 16);
+  std::memcpy(&second, digits + 16, 16);
+  Bytes first_valid;
+  Bytes second_valid;
+  first = DigitValues<a>(first, &first_valid);
+  second = DigitValues<a>(second, &second_valid);
+  const Bytes high = __builtin_shufflevector(first, second, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20,
+                                             22, 24, 26, 28, 30);
+  const Bytes low = __builtin_shufflevector(first, second, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21,
+                                            23, 25, 27, 29, 31);
+  const Bytes bytes = high << 4 | low;
+  std::memcpy(out, &bytes, 16);
+  const Bytes valid = first_valid & second_valid;
+  uint64_t all[2];
+  std::memcpy(all, &valid, 16);
+  return (all[0] & all[1]) == UINT64_MAX;
 }
 
 void FormatUuid(std::string_view bytes, bool upper, std::array<char, kUuidTextSize>* out) {
@@ -77,8 +97,8 @@ void AppendBigEndian(uint8_t tag, uint64_t v, size_t n, std::string* out) {
 void AppendText(std::string_view s, std::string* key) {
   if (s.size() == kUuidTextSize && s[8] == '-') {
     char tagged[17];
-    const bool lower = ParseUuid(s, kLowerHex, tagged + 1);
-    if (lower || ParseUuid(s, kUpperHex, tagged + 1)) {
+    const bool lower = ParseUuid<'a'>(s, tagged + 1);
+    if (lower || ParseUuid<'A'>(s, tagged + 1)) {
       tagged[0] = static_cast<char>(lower ? kLowerUuidTag : kUpperUuidTag);
       key->append(tagged, sizeof tagged);
       return;
@@ -96,7 +116,7 @@ void AppendText(std::string_view s, std::string* key) {
 // REQUIRES: s has kUuidTextSize bytes.
 bool IsUuidText(std::string_view s) {
   char uuid[16];
-  return ParseUuid(s, kLowerHex, uuid) || ParseUuid(s, kUpperHex, uuid);
+  return ParseUuid<'a'>(s, uuid) || ParseUuid<'A'>(s, uuid);
 }
 
 // False where the same value has another, shorter form: two keys are equal only as bytes.

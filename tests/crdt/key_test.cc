@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <set>
 
 #include "tests/crdt/damage.h"
@@ -73,6 +74,30 @@ std::vector<std::string> Texts() {
   }
   texts.emplace_back("01234567-89AB-cdef-0123-456789abcdef");
   return texts;
+}
+
+TEST(Key, AnyByteAnywhereInAUuid) {
+  KeyDecoder decoder;
+  for (const char* uuid : {kUuid, kUpperUuid, kDigitsUuid}) {
+    for (size_t i = 0; i < 36; i++) {
+      for (int c = 0; c < 256; c++) {
+        std::string text = uuid;
+        text[i] = static_cast<char>(c);
+        const std::string key = Key({Value::Text(text)});
+        bool ok;
+        const auto values = Decode(&decoder, key, 1, &ok);
+        ASSERT_TRUE(ok) << text;
+        ASSERT_TRUE(SameValue(values[0], Value::Text(text))) << text;
+        ASSERT_EQ(key.size() == 17,
+                  text == uuid ||
+                      (uuid != kUpperUuid && text[i] != uuid[i] && uuid[i] != '-' &&
+                       (std::isdigit(c) != 0 || (c >= 'a' && c <= 'f'))) ||
+                      (uuid != kUuid && uuid[i] != '-' &&
+                       (std::isdigit(c) != 0 || (c >= 'A' && c <= 'F'))))
+            << text;
+      }
+    }
+  }
 }
 
 TEST(Key, RoundTripOfTextAndBlob) {
