@@ -18,8 +18,9 @@ class LogWriter {
   // which only neighbouring chunks can say.
   // `hash`: HashKey of the entry's key, if that is known.
   Status Add(const LogEntry& entry, std::optional<uint64_t> hash = {}) {
-    if (!draft_.chunk.empty() && entry.seq < draft_.chunk.next())
+    if (!draft_.chunk.empty() && entry.seq < draft_.chunk.next()) {
       TRIBUTARY_RETURN_IF_ERROR(Close());
+    }
     draft_.chunk.Add(entry);
     entries_++;
     draft_.keys.Add(entry.table, entry.key, hash);
