@@ -1,8 +1,10 @@
 #include "ext/catalog.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
+#include <string>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -27,13 +29,14 @@ char OwnTrigger(std::string_view name) {
 }  // namespace
 
 // All that the schema says of tables and triggers, in one pass. Tables go by their names in lower
-// case: a trigger spells its table's as its author did.
+// case: a trigger spells its table's as its author did. (Abseil's tables do not bear elements whose
+// construction runs out of memory.)
 struct Catalog::Schema {
-  absl::flat_hash_map<std::string, std::string> insert_triggers;  // ours, and their tables
-  absl::flat_hash_set<std::string> replaced;                      // tables with a __crsql_rtrig
-  absl::flat_hash_set<std::string> triggered;                     // with triggers of others
-  absl::flat_hash_set<std::string> replacing;  // whose own text has the word "replace"
-  bool triggers_replace = false;               // that of some trigger of others has it
+  std::map<std::string, std::string> insert_triggers;  // ours, and their tables
+  std::set<std::string> replaced;                      // tables with a __crsql_rtrig
+  std::set<std::string> triggered;                     // with triggers of others
+  std::set<std::string> replacing;                     // whose own text has the word "replace"
+  bool triggers_replace = false;                       // that of some trigger of others has it
   bool temp_triggers = false;
 };
 

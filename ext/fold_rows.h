@@ -69,6 +69,8 @@ class FoldRows {
       indexed_ = true;
     }
     const Name name{table, key, HashKey(table->id(), key)};
+    // The table does not bear a construction that fails.
+    if (rows_.size() == rows_.capacity()) rows_.reserve(2 * rows_.size());
     return *index_.lazy_emplace(name, [&](const auto& construct) {
       const uint32_t row = Add(table, key);
       rows_[row].hash = name.hash;
