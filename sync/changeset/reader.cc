@@ -1,0 +1,378 @@
+#include "sync/changeset/reader.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "crdt/key.h"
+#include "sync/changeset/pbf.h"
+
+namespace tributary {
+namespace {
+
+using namespace pbf;  // NOLINT(google-build-using-namespace): the vocabulary of this file
+
+// SQLite itself allows at most 32767 columns, and names of less than a gigabyte.
+constexpr size_t kMaxColumns = 32767;
+constexpr size_t kMaxTables = 1 << 16;
+
+bool ReadFixed64(ByteReader* in, uint64_t* v) {
+  std::string_view bytes;
+  if (!in->Bytes(8, &bytes)) return false;
+  *v = 0;
+  for (size_t i = 0; i < 8; i++) *v |= uint64_t{static_cast<uint8_t>(bytes[i])} << 8 * i;
+  return true;
+}
+
+}  // namespace
+
+bool ChangesetReader::Open(std::string_view body, std::string* error) {
+  std::string_view transactions;
+  std::vector<std::string_view> groups;
+  bool sound = true;
+  try {
+    pbf_reader in(body.data(), body.size());
+    while (sound && in.next()) {
+      switch (in.tag_and_type()) {
+        case Bytes(1):
+          sound = ToSite(View(&in), &sites_.emplace_back());
+          break;
+        case Bytes(2):
+          sound = tables_.size() < kMaxTables && ReadTable(View(&in));
+          break;
+        case Bytes(3):
+          transactions = View(&in);
+          break;
+        case Bytes(4):
+          groups.push_back(View(&in));
+          sound = groups.size() <= kMaxTables;
+          break;
+        default:
+          in.skip();
+      }
+    }
+    sound = sound && ReadTransactions(transactions);
+    for (const std::string_view group : groups) sound = sound && ReadGroup(group);
+  } catch (const protozero::exception&) {
+    sound = false;
+  }
+  if (!sound) *error = "the changeset's body is malformed";
+  return sound;
+}
+
+bool ChangesetReader::ReadTable(std::string_view message) {
+  TableNames& t = tables_.emplace_back();
+  pbf_reader in(message.data(), message.size());
+  while (in.next()) {
+    switch (in.tag_and_type()) {
+      case Bytes(1):
+        t.name = View(&in);
+        break;
+      case Bytes(2):
+        t.key.emplace_back(View(&in));
+        break;
+      case Bytes(3):
+        t.columns.emplace_back(View(&in));
+        break;
+      default:
+        in.skip();
+    }
+  }
+  return !t.name.empty() && !t.key.empty() && t.key.size() <= kMaxColumns &&
+         t.columns.size() <= kMaxColumns;
+}
+
+bool ChangesetReader::ReadTransactions(std::string_view message) {
+  std::string_view fields[5];
+  pbf_reader in(message.data(), message.size());
+  while (in.next()) {
+    const uint32_t n = in.tag();
+    if (n >= 1 && n <= 5 && in.tag_and_type() == Bytes(n)) {
+      fields[n - 1] = View(&in);
+    } else {
+      in.skip();
+    }
+  }
+  RunsReader sites(fields[0]);
+  ByteReader versions(fields[1]);
+  ByteReader times(fields[2]);
+  RunsReader ts(fields[3]);
+  RunsReader backfill(fields[4]);
+  while (!versions.empty()) {
+    if (transactions_.size() == ChangesetBuilder::kMaxTransactions) return false;
+    uint64_t site;
+    uint64_t version;
+    uint64_t time;
+    TransactionInfo t;
+    uint64_t is_backfill;
+    if (!sites.Next(&site) || site >= sites_.size() || !versions.Varint(&version) ||
+        !times.Varint(&time) || !ts.Next(&t.ts) || !backfill.Next(&is_backfill)) {
+      return false;
+    }
+    t.site = sites_[site];
+    t.backfill = is_backfill == 1;
+    int64_t before = 0;
+    if (!transactions_.empty()) {
+      const TransactionInfo& last = transactions_.back();
+      before = last.site == t.site ? last.version.value : 0;
+      t.commit_ms = last.commit_ms;
+    }
+    if (version == 0 || version > static_cast<uint64_t>(kMaxVersion.value - before)) return false;
+    t.version = DbVersion(before + static_cast<int64_t>(version));
+    // For people only: it may wrap, but not overflow.
+    t.commit_ms = static_cast<int64_t>(static_cast<uint64_t>(t.commit_ms) +
+                                       static_cast<uint64_t>(protozero::decode_zigzag64(time)));
+    transactions_.push_back(t);
+  }
+  return sites.done() && times.empty() && ts.done() && backfill.done();
+}
+
+bool ChangesetReader::ReadGroup(std::string_view message) {
+  Group& g = groups_.emplace_back();
+  bool has_table = false;
+  std::vector<std::string_view> shapes;
+  std::vector<std::string_view> columns;
+  pbf_reader in(message.data(), message.size());
+  while (in.next()) {
+    switch (in.tag_and_type()) {
+      case Varint(1):
+        g.table = in.get_uint32();
+        has_table = true;
+        break;
+      case Bytes(2):
+        shapes.push_back(View(&in));
+        break;
+      case Bytes(3):
+        g.transaction = View(&in);
+        break;
+      case Bytes(4):
+        g.shape = View(&in);
+        break;
+      case Bytes(5):
+        g.causal_length = View(&in);
+        break;
+      case Bytes(6):
+        g.seq = View(&in);
+        break;
+      case Bytes(7):
+        g.keys = View(&in);
+        break;
+      case Bytes(8):
+        columns.push_back(View(&in));
+        break;
+      default:
+        in.skip();
+    }
+  }
+  // A field that is not there is its default: table 0.
+  if (!has_table) g.table = 0;
+  if (g.table >= tables_.size() || columns.size() > tables_[g.table].columns.size()) return false;
+  for (size_t i = 0; i + 1 < groups_.size(); i++) {
+    if (groups_[i].table == g.table) return false;
+  }
+  g.columns.resize(tables_[g.table].columns.size());
+  for (const std::string_view shape : shapes) {
+    if (!ReadShape(shape, &g)) return false;
+  }
+  return std::all_of(columns.begin(), columns.end(),
+                     [&](std::string_view column) { return ReadColumn(column, &g); });
+}
+
+bool ChangesetReader::ReadShape(std::string_view message, Group* group) {
+  std::string_view numbers;
+  std::string_view offsets;
+  pbf_reader in(message.data(), message.size());
+  while (in.next()) {
+    switch (in.tag_and_type()) {
+      case Bytes(1):
+        numbers = View(&in);
+        break;
+      case Bytes(2):
+        offsets = View(&in);
+        break;
+      default:
+        in.skip();
+    }
+  }
+  RowShape shape;
+  const size_t columns = group->columns.size();
+  std::vector<bool> seen(columns + 1);
+  ByteReader number(numbers);
+  ByteReader offset(offsets);
+  bool plain = true;
+  while (!number.empty()) {
+    uint64_t n;
+    if (++records_ > ChangesetBuilder::kMaxShapeRecords || !number.Varint(&n) || n > columns ||
+        seen[n]) {
+      return false;
+    }
+    seen[n] = true;
+    RowShape::Record r{.column = static_cast<int>(n) - 1,
+                       .offset = static_cast<int64_t>(shape.records.size())};
+    if (!offsets.empty()) {
+      if (!offset.Count(&r.offset) || r.offset > kMaxCounter) return false;
+      const int64_t least = shape.records.empty() ? 0 : shape.records.back().offset;
+      // A sentinel may share the seq of the cell that stood for it in cr-sqlite.
+      if (r.offset < least || (shape.records.empty() && r.offset != 0)) return false;
+    }
+    plain = plain && r.column == static_cast<int>(shape.records.size()) &&
+            r.offset == static_cast<int64_t>(shape.records.size());
+    if (r.column >= 0) shape.cells++;
+    shape.records.push_back(r);
+  }
+  if (shape.records.empty() || !offset.empty()) return false;
+  shape.whole = plain && shape.records.size() == columns;
+  group->shapes.push_back(std::move(shape));
+  return true;
+}
+
+bool ChangesetReader::ReadColumn(std::string_view message, Group* group) {
+  uint32_t number = 0;
+  ColumnBytes c;
+  pbf_reader in(message.data(), message.size());
+  while (in.next()) {
+    switch (in.tag_and_type()) {
+      case Varint(1):
+        number = in.get_uint32();
+        break;
+      case Bytes(2):
+        c.versions = View(&in);
+        break;
+      case Bytes(3):
+        c.types = View(&in);
+        break;
+      case Bytes(4):
+        c.integers = View(&in);
+        break;
+      case Bytes(5):
+        c.reals = View(&in);
+        break;
+      case Bytes(6):
+        c.lengths = View(&in);
+        break;
+      case Bytes(7):
+        c.data = View(&in);
+        break;
+      default:
+        in.skip();
+    }
+  }
+  if (number >= group->columns.size() || !group->columns[number].types.empty()) return false;
+  group->columns[number] = c;
+  return true;
+}
+
+RowsReader::RowsReader(const ChangesetReader& body, size_t group)
+    : body_(body),
+      group_(body.groups_[group]),
+      key_width_(body.tables_[group_.table].key.size()),
+      transaction_(group_.transaction),
+      shape_(group_.shape),
+      causal_length_(group_.causal_length),
+      seq_(group_.seq),
+      keys_(group_.keys) {
+  columns_.reserve(group_.columns.size());
+  for (const ChangesetReader::ColumnBytes& c : group_.columns) {
+    columns_.push_back({RunsReader(c.versions), RunsReader(c.types), ByteReader(c.integers),
+                        ByteReader(c.reals), ByteReader(c.lengths), ByteReader(c.data)});
+  }
+}
+
+bool RowsReader::AtEnd() const {
+  const bool columns_done = std::all_of(columns_.begin(), columns_.end(), [](const auto& c) {
+    return c.versions.done() && c.types.done() && c.integers.empty() && c.reals.empty() &&
+           c.lengths.empty() && c.data.empty();
+  });
+  return columns_done && transaction_.done() && shape_.done() && causal_length_.done() &&
+         seq_.done();
+}
+
+bool RowsReader::Next() {
+  if (!ok_) return false;
+  if (keys_.empty()) {
+    ok_ = AtEnd();
+    return false;
+  }
+  ok_ = ReadRow();
+  return ok_;
+}
+
+bool RowsReader::ReadRow() {
+  uint64_t transaction;
+  uint64_t shape;
+  uint64_t cl;
+  uint64_t gap;
+  if (!SkipKey(&keys_, key_width_, &row_.key) || !transaction_.Next(&transaction) ||
+      !shape_.Next(&shape) || !causal_length_.Next(&cl) || !seq_.Next(&gap)) {
+    return false;
+  }
+  if (transaction >= body_.transactions_.size() || shape >= group_.shapes.size() || cl == 0 ||
+      cl > static_cast<uint64_t>(kMaxCounter)) {
+    return false;
+  }
+  if (first_ || transaction != row_.transaction) {
+    if (!first_ && transaction < row_.transaction) return false;
+    expected_ = 0;
+  }
+  first_ = false;
+  const int64_t distance = protozero::decode_zigzag64(gap);
+  if (distance > kMaxCounter || distance < -expected_) return false;
+  row_.seq = Seq(expected_ + distance);
+  row_.transaction = static_cast<uint32_t>(transaction);
+  row_.cl = CausalLength(static_cast<int64_t>(cl));
+  row_.shape_number = static_cast<uint32_t>(shape);
+  row_.shape = &group_.shapes[shape];
+  expected_ = row_.seq.value + row_.shape->records.back().offset + 1;
+  if (expected_ > kMaxCounter) return false;
+  row_.has_sentinel = false;
+  row_.first_versions = true;
+  cells_.clear();
+  for (const RowShape::Record& r : row_.shape->records) {
+    const Seq seq = row_.seq + r.offset;
+    if (r.column < 0) {
+      row_.has_sentinel = true;
+      row_.sentinel = seq;
+      continue;
+    }
+    CellView& cell = cells_.emplace_back();
+    cell.column = r.column;
+    cell.seq = seq;
+    if (!ReadCell(&columns_[static_cast<size_t>(r.column)], &cell)) return false;
+    row_.first_versions = row_.first_versions && cell.version == ColVersion(1);
+  }
+  row_.cells = cells_;
+  // The dead have no cells.
+  return IsAlive(row_.cl) || cells_.empty();
+}
+
+bool RowsReader::ReadCell(ColumnReader* column, CellView* cell) {
+  uint64_t version;
+  uint64_t type;
+  if (!column->versions.Next(&version) || version == 0 ||
+      version > static_cast<uint64_t>(kMaxCounter) || !column->types.Next(&type)) {
+    return false;
+  }
+  cell->version = ColVersion(static_cast<int64_t>(version));
+  Value& v = cell->value;
+  v = Value::Null();
+  uint64_t number;
+  switch (type) {
+    case static_cast<uint64_t>(ValueType::kNull):
+      return true;
+    case static_cast<uint64_t>(ValueType::kInteger):
+      if (!column->integers.Varint(&number)) return false;
+      v = Value::Integer(protozero::decode_zigzag64(number));
+      return true;
+    case static_cast<uint64_t>(ValueType::kReal):
+      if (!ReadFixed64(&column->reals, &number)) return false;
+      v = Value::Real(std::bit_cast<double>(number));
+      return v.real == v.real;  // SQLite has no NaN
+    case static_cast<uint64_t>(ValueType::kText):
+    case static_cast<uint64_t>(ValueType::kBlob):
+      v.type = static_cast<ValueType>(type);
+      return column->lengths.Varint(&number) && column->data.Bytes(number, &v.bytes);
+    default:
+      return false;
+  }
+}
+
+}  // namespace tributary
