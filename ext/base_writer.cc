@@ -33,11 +33,14 @@ class ScopedMergeWrite {
   int64_t bit_;
 };
 
-// A violation that further cells or rows of the same transaction can cure.
+}  // namespace
+
 bool MayBeCured(const Status& s) {
   return s.code() == SQLITE_CONSTRAINT_CHECK || s.code() == SQLITE_CONSTRAINT_NOTNULL ||
          s.code() == SQLITE_CONSTRAINT_FOREIGNKEY;
 }
+
+namespace {
 
 // Whether deleting a parent would write its children behind our back.
 bool Acts(const ForeignKey& key) {
@@ -47,7 +50,7 @@ bool Acts(const ForeignKey& key) {
 
 }  // namespace
 
-Status BaseWriter::Write(MergeRow* row, int column, sqlite3_value* value) {
+Status BaseWriter::Write(MergeRow* row, int column, const Value& value) {
   row->held_delete = false;
   if (!row->is_held()) {
     if (row->in_base && column < 0) return {};
@@ -58,10 +61,8 @@ Status BaseWriter::Write(MergeRow* row, int column, sqlite3_value* value) {
     row->held_insert = !row->in_base;
   }
   if (column >= 0) {
-    sqlite3_value* copy = sqlite3_value_dup(value);
-    if (copy == nullptr) return {SQLITE_NOMEM, "out of memory"};
-    row->held_cells[column] = std::shared_ptr<sqlite3_value>(copy, sqlite3_value_free);
-    c_->stores().merge.Held(static_cast<size_t>(sqlite3_value_bytes(copy)) + 64);
+    row->held_cells.insert_or_assign(column, HeldValue(value));
+    c_->stores().merge.Held(value.bytes.size() + 64);
   }
   constexpr size_t kMaxHeldBytes = 256 << 20;
   if (c_->stores().merge.held_bytes() > kMaxHeldBytes) {
@@ -73,7 +74,7 @@ Status BaseWriter::Write(MergeRow* row, int column, sqlite3_value* value) {
   return TryHeld(row);
 }
 
-Status BaseWriter::WriteNow(MergeRow* row, int column, sqlite3_value* value) {
+Status BaseWriter::WriteNow(MergeRow* row, int column, const Value& value) {
   const bool counted = AllWritesCounted(*c_, *row->table);
   const ScopedMergeWrite scope(c_);
   const int64_t epoch = c_->stores().merge.epoch();
@@ -88,6 +89,12 @@ Status BaseWriter::WriteNow(MergeRow* row, int column, sqlite3_value* value) {
   }
   row->rowid_epoch = at_rowid ? epoch : -1;
   return {};
+}
+
+Status BaseWriter::InsertWhole(Table* table, std::string_view key, absl::Span<const CellView> cells,
+                               bool* inserted) {
+  const ScopedMergeWrite scope(c_);
+  return table->InsertWhole(key, cells, inserted);
 }
 
 Status BaseWriter::TryHeld(MergeRow* row) {
@@ -139,7 +146,7 @@ Status BaseWriter::WriteHeld(MergeRow* row) {
   parameter = static_cast<int>(t.key().size());
   // The map is ordered by column, as the statement is.
   for (const auto& [column, value] : row->held_cells) {
-    s.BindValue(++parameter, value.get());
+    s.BindValue(++parameter, value.value());
   }
   const ScopedMergeWrite scope(c_);
   TRIBUTARY_RETURN_IF_ERROR(s.Run());
@@ -333,8 +340,8 @@ Status BaseWriter::MissingParent(const MergeRow& row, std::string* description) 
       const int column = t.FindColumn(key.from[i]);
       const auto cell = row.held_cells.find(column);
       if (cell != row.held_cells.end()) {
-        s.BindValue(static_cast<int>(i) + 1, cell->second.get());
-        held = held || sqlite3_value_type(cell->second.get()) != SQLITE_NULL;
+        s.BindValue(static_cast<int>(i) + 1, cell->second.value());
+        held = held || cell->second.fixed.type != ValueType::kNull;
       }
       for (size_t k = 0; k < t.key().size(); k++) {
         if (t.key()[k].name != key.from[i]) continue;

@@ -14,6 +14,7 @@
 
 #include "ext/connection.h"
 #include "ext/foreign_keys.h"
+#include "sync/changeset/reader.h"
 
 namespace tributary {
 
@@ -25,19 +26,26 @@ inline bool AllWritesCounted(const Connection& c, const Table& table) {
   return c.sync_bit == 0 && !table.traits().has_user_triggers;
 }
 
+// A violation that further cells or rows of the same transaction can cure.
+bool MayBeCured(const Status& s);
+
 class BaseWriter {
  public:
   explicit BaseWriter(Connection* connection) : c_(connection) {}
 
   // Makes sure that the row exists and, unless `column` is -1, gives it that cell.
-  Status Write(MergeRow* row, int column, sqlite3_value* value);
+  Status Write(MergeRow* row, int column, const Value& value);
   Status Delete(MergeRow* row);
+  // Inserts a whole row, its cells in the order of the table's columns; *inserted is false where
+  // the key is taken. What the table does not accept is an error, nothing is held.
+  Status InsertWhole(Table* table, std::string_view key, absl::Span<const CellView> cells,
+                     bool* inserted);
 
   // Tries all that is held. `final`: settles deletes, and fails if anything is left.
   Status Settle(bool final);
 
  private:
-  Status WriteNow(MergeRow* row, int column, sqlite3_value* value);
+  Status WriteNow(MergeRow* row, int column, const Value& value);
   Status TryHeld(MergeRow* row);
   Status WriteHeld(MergeRow* row);
   Status SettleWrites();

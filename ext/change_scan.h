@@ -37,11 +37,20 @@ class ChangeScan {
   // Starts at the first record. May be called again. REQUIRES: the connection is ready.
   Status Start(const ChangeFilter& filter);
   Status Next();
+  // The same, past all records of the present log entry.
+  Status SkipEntry() {
+    at_ = records_.size();
+    return Next();
+  }
   bool done() const { return done_; }
   void Stop();
 
   // The present record; valid until Next. Site ids stay as long as the connection.
   const LiveRecord& record() const { return records_[at_]; }
+  // All of the present log entry, ascending by seq.
+  const std::vector<LiveRecord>& records() const { return records_; }
+  const LogEntry& entry() const { return stream_->entry(); }
+  const RowReader& row() const { return *reader_; }
   Table* table() const { return table_; }
   std::string_view key() const { return stream_->entry().key; }
   std::string_view packed_key();

@@ -139,6 +139,7 @@ Status Connection::TryFlush(int level, F flush) {
   if (flushing_) return {};
   const ScopedHostCounters counters(this);
   flushing_ = true;
+  flushes_++;
   bool whole = false;
   const absl::Cleanup done = [&] {
     flushing_ = false;

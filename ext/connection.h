@@ -102,6 +102,8 @@ class Connection {
   // end of the transaction, when merged rows must satisfy all constraints.
   Status Flush(bool final = false);
 
+  // How often anything was written to the log.
+  int64_t flushes() const { return flushes_; }
   // A row was written, with the sync bit on, that merges may know otherwise.
   void NoteUncapturedWrite() { uncaptured_write_ = true; }
   bool HasUnflushedWrites() const { return uncaptured_write_ || !capture.list.empty(); }
@@ -132,6 +134,7 @@ class Connection {
   static constexpr int kAnyLevel = INT_MAX;
   int broken_level_ = kWhole;
   bool flushing_ = false;
+  int64_t flushes_ = 0;
   void Break(int level) {
     if (broken_level_ == kWhole || level < broken_level_) broken_level_ = level;
   }

@@ -4,6 +4,8 @@
 #include "absl/strings/str_cat.h"
 #include "ext/capture_functions.h"
 #include "ext/changes_table.h"
+#include "ext/changeset_functions.h"
+#include "ext/changeset_table.h"
 #include "ext/connection.h"
 #include "ext/functions.h"
 #include "ext/guard.h"
@@ -78,6 +80,8 @@ Status RegisterAll(Connection* c) {
   TRIBUTARY_RETURN_IF_ERROR(RegisterCaptureFunctions(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterChangesTable(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterInspectTables(c));
+  TRIBUTARY_RETURN_IF_ERROR(RegisterChangesetFunctions(c));
+  TRIBUTARY_RETURN_IF_ERROR(RegisterChangesetTable(c));
   return RegisterPendingRows(c);
 }
 

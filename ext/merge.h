@@ -29,6 +29,12 @@ struct IncomingChange {
 // Decides and applies one record. On failure nothing of it is kept.
 Status MergeChange(Connection* connection, const IncomingChange& change);
 
+// What a merge says of names that are not here, and of versions of this site that it never issued.
+// `who` is the function or table that was given them.
+Status UnknownTable(const char* who, std::string_view table);
+Status UnknownColumn(const char* who, const Table& table, std::string_view column);
+Status CheckOwnVersion(Connection* connection, const char* who, DbVersion version);
+
 // Writes the clocks and log entries of what was merged, and empties the buffer, except for what the
 // base tables do not accept yet. `final`, at the end of the transaction: fails if there is such.
 Status FlushMerge(Connection* connection, bool final);

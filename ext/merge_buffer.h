@@ -23,6 +23,18 @@ struct FreeValue {
 };
 using OwnedValue = std::unique_ptr<sqlite3_value, FreeValue>;
 
+// A value that owns its bytes.
+struct HeldValue {
+  explicit HeldValue(const Value& v) : fixed(v), bytes(v.bytes) { fixed.bytes = {}; }
+  Value value() const {
+    Value v = fixed;
+    v.bytes = bytes;
+    return v;
+  }
+  Value fixed;
+  std::string bytes;
+};
+
 struct MergeRow {
   Table* table = nullptr;
   std::string key;
@@ -38,7 +50,7 @@ struct MergeRow {
   // What the base table did not accept yet, see base_writer.h.
   bool held_insert = false;
   bool held_delete = false;
-  std::map<int, std::shared_ptr<sqlite3_value>> held_cells;  // by column
+  std::map<int, HeldValue> held_cells;  // by column
   std::string held_why;
   bool is_held() const { return held_insert || !held_cells.empty(); }
 
@@ -54,7 +66,7 @@ struct WonRecord {
   LogKind kind = LogKind::kCells;  // kCells or kSentinel, later kRow
   ColumnId column = 0;
   Stamp stamp;
-  uint64_t ts = 0;
+  LogHeader log;  // without seqs
 };
 
 class MergeBuffer {

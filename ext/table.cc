@@ -303,7 +303,7 @@ Status Table::DeleteRow(std::string_view key) {
   return delete_.Run();
 }
 
-Status Table::InsertRow(std::string_view key, int column, sqlite3_value* value, int64_t* rowid) {
+Status Table::InsertRow(std::string_view key, int column, const Value& value, int64_t* rowid) {
   Statement& s = insert_[column + 1];
   if (!s.prepared()) {
     std::string names;
@@ -333,13 +333,39 @@ Status Table::InsertRow(std::string_view key, int column, sqlite3_value* value, 
   return {};
 }
 
+Status Table::InsertWhole(std::string_view key, absl::Span<const CellView> cells, bool* inserted) {
+  if (!insert_whole_.prepared()) {
+    std::string keys;
+    std::string columns;
+    std::string values;
+    for (const KeyColumn& k : key_) {
+      absl::StrAppend(&keys, keys.empty() ? "" : ", ", QuoteName(k.name));
+      absl::StrAppend(&values, values.empty() ? "?" : ", ?");
+    }
+    for (const DataColumn& d : columns_) {
+      absl::StrAppend(&columns, ", ", QuoteName(d.name));
+      absl::StrAppend(&values, ", ?");
+    }
+    TRIBUTARY_RETURN_IF_ERROR(insert_whole_.Prepare(
+        db_, absl::StrCat("INSERT", Conflict(), "INTO main.", QuoteName(name_), "(", keys, columns,
+                          ") VALUES (", values, ") ON CONFLICT(", keys, ") DO NOTHING")));
+  }
+  TRIBUTARY_RETURN_IF_ERROR(BindKey(&insert_whole_, key, &decoder_));
+  int parameter = static_cast<int>(key_.size());
+  for (const CellView& cell : cells) insert_whole_.BindValue(++parameter, cell.value);
+  const int64_t before = sqlite3_total_changes64(db_);
+  TRIBUTARY_RETURN_IF_ERROR(insert_whole_.Run());
+  *inserted = sqlite3_total_changes64(db_) > before;
+  return {};
+}
+
 Status Table::PrepareUpdate(Statement* s, int column, const std::string& where) {
   return s->Prepare(db_, absl::StrCat("UPDATE", Conflict(), "main.", QuoteName(name_), " SET ",
                                       QuoteName(columns_[column].name), " = ?1", where));
 }
 
 Status Table::UpdateCell(std::string_view key, int64_t rowid, bool* at_rowid, int column,
-                         sqlite3_value* value) {
+                         const Value& value) {
   const int behind_key = static_cast<int>(key_.size()) + 2;
   Statement* s = &update_[column];
   if (rowid_name_.empty()) {

@@ -15,6 +15,7 @@
 #include "crdt/row_clock.h"
 #include "ext/affinity.h"
 #include "ext/sql.h"
+#include "sync/changeset/reader.h"
 
 namespace tributary {
 
@@ -107,11 +108,14 @@ class Table {
   Status DeleteRow(std::string_view key);
   // Inserts a row with one cell (`column` is an index into columns(), or -1 for none) and neutral
   // values or defaults elsewhere.
-  Status InsertRow(std::string_view key, int column, sqlite3_value* value, int64_t* rowid);
+  Status InsertRow(std::string_view key, int column, const Value& value, int64_t* rowid);
+  // Inserts a row with all its cells, in the order of columns(). *inserted is false where the key
+  // is taken.
+  Status InsertWhole(std::string_view key, absl::Span<const CellView> cells, bool* inserted);
   // `rowid` is where the row was last seen. It need not be there any more, unless *at_rowid says so
   // (then the key is not compared); set to whether it was.
   Status UpdateCell(std::string_view key, int64_t rowid, bool* at_rowid, int column,
-                    sqlite3_value* value);
+                    const Value& value);
 
   // Whether an update's cells are more than an SQL function takes arguments in older SQLites (127).
   bool UpdatesInParts() const { return 1 + 2 * (key_.size() + columns_.size()) > 100; }
@@ -162,6 +166,7 @@ class Table {
   Statement select_;
   Statement exists_;
   Statement delete_;
+  Statement insert_whole_;
   std::vector<Statement> insert_;        // by column index + 1
   std::vector<Statement> update_;        // by column index
   std::vector<Statement> update_at_;     // the same, by rowid and key

@@ -1,0 +1,231 @@
+#include "ext/apply.h"
+
+#include <algorithm>
+#include <bit>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "ext/apply_body.h"
+#include "ext/knowledge.h"
+#include "ext/merge.h"
+#include "sync/changeset/frame.h"
+
+namespace tributary {
+namespace {
+
+Status Wrong(std::string_view error) {
+  return Status::Error(absl::StrCat("crsql_apply: ", std::string(error)));
+}
+
+bool HasDanglingReferences(sqlite3* db) {
+  int now = 0;
+  int most = 0;
+  return sqlite3_db_status(db, SQLITE_DBSTATUS_DEFERRED_FKS, &now, &most, 0) == SQLITE_OK &&
+         now != 0;
+}
+
+class Applier {
+ public:
+  Applier(Connection* c, std::string_view data) : c_(c), data_(data) {}
+
+  Status Run(int64_t* rows) {
+    *rows = 0;
+    std::string error;
+    if (!frame_.Open(data_, &error)) return Wrong(error);
+    if (!header_.Decode(frame_.header(), &error)) return Wrong(error);
+    if (!std::is_sorted(header_.tables.begin(), header_.tables.end())) {
+      return Wrong("the changeset's header is malformed");
+    }
+    ScopedSavepoint savepoint(c_->db());
+    TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
+    TRIBUTARY_RETURN_IF_ERROR(c_->Refresh());
+    TRIBUTARY_RETURN_IF_ERROR(c_->Join());
+    if (c_->HasUnflushedWrites()) TRIBUTARY_RETURN_IF_ERROR(c_->Flush());
+    TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c_, header_.tables, &known_));
+    TRIBUTARY_RETURN_IF_ERROR(CheckSelf());
+    TRIBUTARY_RETURN_IF_ERROR(LoadTransfer(c_, header_.sender, header_.tables, &state_));
+    stored_ = !state_.until.empty() || !state_.received.empty();
+    if (stored_) {
+      TRIBUTARY_RETURN_IF_ERROR(ListHeld(c_, header_.sender, header_.tables, &held_));
+    }
+    if (!state_.until.MergeMax(header_.until)) return Wrong("the changeset names too many sites");
+    if (!AllArrived()) TRIBUTARY_RETURN_IF_ERROR(Take());
+    *rows = rows_;
+    TRIBUTARY_RETURN_IF_ERROR(Conclude());
+    return savepoint.Release();
+  }
+
+ private:
+  // Nobody can know more of this site's transactions than it has issued.
+  Status CheckSelf() {
+    SiteId own;
+    TRIBUTARY_RETURN_IF_ERROR(c_->stores().sites.Own(&own));
+    if (header_.sender == own && !header_.covers.empty() && !AllKnown()) {
+      return Wrong(
+          "the changeset comes from a replica with this one's own site id and has news: one of the "
+          "two files was copied from the other");
+    }
+    return CheckOwnVersion(c_, "crsql_apply", header_.until.Of(own));
+  }
+
+  bool IsKnown(const SiteSpan& s) const { return s.end <= After(known_.Of(s.site)); }
+  bool AllKnown() const {
+    return std::all_of(header_.covers.begin(), header_.covers.end(),
+                       [this](const SiteSpan& s) { return IsKnown(s); });
+  }
+  // Whether all that the piece covers is here already. What covers nothing must be looked at.
+  bool AllArrived() const {
+    if (header_.covers.empty()) return header_.rows == 0;
+    return std::all_of(header_.covers.begin(), header_.covers.end(), [this](const SiteSpan& s) {
+      return IsKnown(s) || state_.received.Contains(s);
+    });
+  }
+
+  Status Take() {
+    std::vector<int64_t> with;  // held pieces to be applied before this one; 0 is this one
+    const bool applicable = Chain(&with);
+    if (!state_.received.AddAll(header_.covers)) {
+      return Wrong("the changeset covers more spans than a replica keeps of one transfer");
+    }
+    if (!applicable) return Hold();
+    // Pieces that a constraint refused are tried again seldom, as each try costs all of them.
+    const bool complete = Complete();
+    if (complete || std::has_single_bit(held_.size())) {
+      for (const HeldFrame& h : held_) {
+        const bool there = std::find(with.begin(), with.end(), h.item) != with.end();
+        const bool alone = !h.header.continues && !h.header.continued;
+        if (!there && (complete || alone)) with.push_back(h.item);
+      }
+    }
+    Status applied = Apply(with);
+    if (applied.ok()) {
+      for (const int64_t item : with) {
+        if (item == 0) continue;
+        TRIBUTARY_RETURN_IF_ERROR(DropHeld(c_, header_.sender, header_.tables, item));
+        std::erase_if(held_, [&](const HeldFrame& h) { return h.item == item; });
+      }
+      return {};
+    }
+    rows_ = 0;
+    const bool may_be_cured =
+        (applied.code() & 0xff) == SQLITE_CONSTRAINT && !header_.covers.empty() && !complete;
+    return may_be_cured ? Hold() : std::move(applied);
+  }
+
+  Status Hold() {
+    held_.push_back({0, header_});
+    return HoldFrame(c_, header_.sender, header_.tables, data_);
+  }
+
+  // The pieces that must become visible together with this one, in order; false where one of them
+  // is not here yet.
+  bool Chain(std::vector<int64_t>* with) const {
+    with->assign(1, 0);
+    const ChangesetHeader* first = &header_;
+    while (first->continues) {
+      const HeldFrame* before = nullptr;
+      for (const HeldFrame& h : held_) {
+        const bool fits = h.header.continued && !h.header.covers.empty() &&
+                          !first->covers.empty() &&
+                          h.header.covers.back().site == first->covers.front().site &&
+                          h.header.covers.back().end == first->covers.front().begin;
+        if (fits) before = &h;
+      }
+      if (before == nullptr) return false;
+      with->insert(with->begin(), before->item);
+      first = &before->header;
+    }
+    const ChangesetHeader* last = &header_;
+    while (last->continued) {
+      const HeldFrame* behind = nullptr;
+      for (const HeldFrame& h : held_) {
+        const bool fits = h.header.continues && !h.header.covers.empty() && !last->covers.empty() &&
+                          h.header.covers.front().site == last->covers.back().site &&
+                          h.header.covers.front().begin == last->covers.back().end;
+        if (fits) behind = &h;
+      }
+      if (behind == nullptr) return false;
+      with->push_back(behind->item);
+      last = &behind->header;
+    }
+    return true;
+  }
+
+  // Applies them as one; on failure nothing of it is kept.
+  Status Apply(const std::vector<int64_t>& items) {
+    ScopedSavepoint savepoint(c_->db());
+    TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
+    const bool dangled = HasDanglingReferences(c_->db());
+    for (const int64_t item : items) {
+      std::string stored;
+      if (item != 0) {
+        TRIBUTARY_RETURN_IF_ERROR(ReadHeld(c_, header_.sender, header_.tables, item, &stored));
+      }
+      TRIBUTARY_RETURN_IF_ERROR(ApplyOne(item == 0 ? data_ : std::string_view(stored)));
+    }
+    TRIBUTARY_RETURN_IF_ERROR(c_->Flush(true));
+    if (!dangled && HasDanglingReferences(c_->db())) {
+      return {
+          SQLITE_CONSTRAINT_FOREIGNKEY,
+          "crsql_apply: FOREIGN KEY constraint failed: a deferred reference is dangling; PRAGMA "
+          "foreign_key_check shows it once it is in the tables"};
+    }
+    return savepoint.Release();
+  }
+
+  Status ApplyOne(std::string_view data) {
+    Frame frame;
+    std::string error;
+    std::string buffer;
+    std::string_view body;
+    if (!frame.Open(data, &error) || !frame.Body(&buffer, &body, &error)) return Wrong(error);
+    BodyMerger merger(c_);
+    TRIBUTARY_RETURN_IF_ERROR(merger.Open(body));
+    TRIBUTARY_RETURN_IF_ERROR(merger.Merge());
+    rows_ += merger.rows_changed();
+    return {};
+  }
+
+  // Whether all between what is known here and what the sender knew has come.
+  bool Complete() const {
+    const auto& all = state_.until.entries();
+    return std::all_of(all.begin(), all.end(), [this](const VersionVector::Entry& e) {
+      return known_.Covers(e.site, e.version) ||
+             state_.received.End(e.site, After(known_.Of(e.site))) >= After(e.version);
+    });
+  }
+
+  Status Conclude() {
+    if (Complete() && held_.empty()) {
+      TRIBUTARY_RETURN_IF_ERROR(RaiseKnown(c_, header_.tables, state_.until));
+      if (!stored_) return {};
+      return EndTransfer(c_, header_.sender, header_.tables);
+    }
+    // What covers nothing is not part of what must be complete.
+    if (header_.covers.empty() && !stored_) return {};
+    return SaveTransfer(c_, header_.sender, header_.tables, state_);
+  }
+
+  Connection* c_;
+  std::string_view data_;
+  Frame frame_;
+  ChangesetHeader header_;
+  VersionVector known_;
+  TransferState state_;
+  bool stored_ = false;
+  std::vector<HeldFrame> held_;
+  int64_t rows_ = 0;
+};
+
+}  // namespace
+
+Status ApplyChangeset(Connection* c, std::string_view frame, int64_t* rows) {
+  if (c->merging) {
+    return Wrong("a trigger that runs because of a merge cannot apply changesets itself");
+  }
+  const ScopedHostCounters counters(c);
+  return Applier(c, frame).Run(rows);
+}
+
+}  // namespace tributary

@@ -1,0 +1,63 @@
+// Merging the rows of one changeset's body.
+#ifndef TRIBUTARY_EXT_APPLY_BODY_H_
+#define TRIBUTARY_EXT_APPLY_BODY_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ext/connection.h"
+#include "ext/log_writer.h"
+#include "sync/changeset/reader.h"
+
+namespace tributary {
+
+class BodyMerger {
+ public:
+  explicit BodyMerger(Connection* connection) : c_(connection) {}
+
+  // Reads all of it and looks up what it names: whatever is wrong with it is found before anything
+  // is written. `body` must outlive the merger.
+  Status Open(std::string_view body);
+  // Merges it. Rows whose columns all come with their first clocks, and that are new here, are
+  // written directly; others by way of the merge buffer, which the caller flushes.
+  Status Merge();
+  int64_t rows_changed() const { return rows_changed_; }
+
+ private:
+  // A table of the changeset, here.
+  struct Target {
+    Table* table = nullptr;
+    std::vector<int> columns;  // theirs to ours, -1 where we have none
+    bool straight = false;     // all of both, in one order
+  };
+  // An author's transaction, here.
+  struct Author {
+    SiteOrdinal site = kOwnSite;
+    LogHeader log;
+  };
+  Status FindTarget(const TableNames& names, Target* target);
+  Status FindAuthors();
+  Status CheckRows(size_t group);
+  Status CheckKey(const Table& table, std::string_view key);
+  Status MergeRow(const RowView& row, const Target& target);
+  Status InsertNew(const RowView& row, Table* table, bool* inserted);
+  Status Log(const RowView& row, const Table& table);
+  Status CloseLog();
+
+  Connection* c_;
+  ChangesetReader reader_;
+  std::vector<Target> targets_;  // by group
+  std::vector<Author> authors_;  // by transaction
+  KeyDecoder decoder_;
+  std::string key_;
+  std::optional<LogWriter> writer_;
+  uint32_t written_ = 0;  // the transaction of writer_
+  int64_t logged_ = 0;
+  int64_t rows_changed_ = 0;
+};
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_EXT_APPLY_BODY_H_

@@ -1,0 +1,300 @@
+#include "ext/knowledge.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "ext/change_scan.h"
+#include "sync/changeset/frame.h"
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace tributary {
+namespace {
+
+// Marks the rows of crsql_tracked_peers that hold V: "TRIB", for one scope with a hash of it in
+// front. Event 0 is "received", as in cr-sqlite's own use of that table.
+int64_t TagOf(const Scope& scope) {
+  constexpr int64_t kTag = 0x54524942;
+  if (scope.empty()) return kTag;
+  std::string names;
+  for (const std::string& name : scope) names.append(name).push_back('\0');
+  const uint64_t hash = XXH3_64bits(names.data(), names.size());
+  return static_cast<int64_t>(hash >> 1 & ~uint64_t{0xffffffff}) | kTag;
+}
+
+Status ReadVector(Connection* c, int64_t tag, VersionVector* known) {
+  Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+      c->db(),
+      "SELECT site_id, version FROM crsql_tracked_peers WHERE tag = ?1 AND event = 0 AND seq = 0"));
+  s.Bind(1, tag);
+  for (;;) {
+    bool row;
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+    if (!row) return {};
+    SiteId site;
+    if (!ParseSiteId(s.Blob(0), &site) || !known->Raise(site, DbVersion(s.Int(1)))) {
+      return Status::Corrupt("table crsql_tracked_peers has a malformed row of Tributary's");
+    }
+  }
+}
+
+Status HasTransfers(Connection* c, bool* has) {
+  Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(c->db(),
+                "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = "
+                "'crsql_transfers'"));
+  return s.Step(has);
+}
+
+Status MakeTransfers(Connection* c) {
+  bool has;
+  TRIBUTARY_RETURN_IF_ERROR(HasTransfers(c, &has));
+  if (has) return {};
+  return Execute(c->db(),
+                 "CREATE TABLE IF NOT EXISTS main.crsql_transfers(sender BLOB NOT NULL, scope "
+                 "INTEGER NOT NULL, item INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY(sender, "
+                 "scope, item))");
+}
+
+// Prepares a statement on crsql_transfers whose ?1 is the sender and ?2 the scope; *has is false
+// where there is no such table.
+Status PrepareTransfers(Connection* c, const char* sql, const SiteId& sender, const Scope& scope,
+                        Statement* s, bool* has) {
+  TRIBUTARY_RETURN_IF_ERROR(HasTransfers(c, has));
+  if (!*has) return {};
+  TRIBUTARY_RETURN_IF_ERROR(s->Prepare(c->db(), sql));
+  s->BindBlob(1, BytesOf(sender));
+  s->Bind(2, TagOf(scope));
+  return {};
+}
+
+Status ParseState(std::string_view data, TransferState* state) {
+  Have have;
+  std::string error;
+  if (!have.Decode(data, &error) || have.unfinished.size() > 1) {
+    return Status::Corrupt("table crsql_transfers has a malformed row");
+  }
+  state->until = std::move(have.known);
+  if (!have.unfinished.empty()) state->received = std::move(have.unfinished[0].received);
+  return {};
+}
+
+}  // namespace
+
+Status LoadKnown(Connection* c, const Scope& scope, VersionVector* known) {
+  *known = {};
+  TRIBUTARY_RETURN_IF_ERROR(ReadVector(c, TagOf({}), known));
+  if (!scope.empty()) TRIBUTARY_RETURN_IF_ERROR(ReadVector(c, TagOf(scope), known));
+  SiteId own;
+  TRIBUTARY_RETURN_IF_ERROR(c->stores().sites.Own(&own));
+  DbVersion last;
+  TRIBUTARY_RETURN_IF_ERROR(c->LastVersion(&last));
+  known->Raise(own, last);
+  return {};
+}
+
+Status RaiseKnown(Connection* c, const Scope& scope, const VersionVector& known) {
+  VersionVector before;
+  TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c, scope, &before));
+  SiteId own;
+  TRIBUTARY_RETURN_IF_ERROR(c->stores().sites.Own(&own));
+  Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+      c->db(),
+      "INSERT INTO crsql_tracked_peers(site_id, version, seq, tag, event) VALUES (?1, ?2, 0, ?3, "
+      "0) ON CONFLICT(site_id, tag, event) DO UPDATE SET version = excluded.version"));
+  for (const VersionVector::Entry& e : known.entries()) {
+    if (e.site == own || before.Covers(e.site, e.version)) continue;
+    s.BindBlob(1, BytesOf(e.site));
+    s.Bind(2, e.version.value);
+    s.Bind(3, TagOf(scope));
+    TRIBUTARY_RETURN_IF_ERROR(s.Run());
+    if (!scope.empty()) continue;
+    SiteOrdinal ordinal;
+    TRIBUTARY_RETURN_IF_ERROR(c->stores().sites.FindOrAdd(e.site, &ordinal));
+    TRIBUTARY_RETURN_IF_ERROR(c->stores().sites.RaiseSeen(ordinal, e.version));
+  }
+  return {};
+}
+
+Status LoadTransfer(Connection* c, const SiteId& sender, const Scope& scope, TransferState* state) {
+  *state = {};
+  Statement s;
+  bool found;
+  TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(
+      c, "SELECT data FROM crsql_transfers WHERE sender = ?1 AND scope = ?2 AND item = 0", sender,
+      scope, &s, &found));
+  if (found) TRIBUTARY_RETURN_IF_ERROR(s.Step(&found));
+  return found ? ParseState(s.Blob(0), state) : Status();
+}
+
+Status SaveTransfer(Connection* c, const SiteId& sender, const Scope& scope,
+                    const TransferState& state) {
+  TRIBUTARY_RETURN_IF_ERROR(MakeTransfers(c));
+  Have have;
+  have.known = state.until;
+  have.unfinished.push_back({sender, state.received});
+  const std::string data = have.Encode();
+  Statement s;
+  bool has;
+  TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(
+      c,
+      "INSERT INTO crsql_transfers(sender, scope, item, data) VALUES (?1, ?2, 0, ?3) ON "
+      "CONFLICT(sender, scope, item) DO UPDATE SET data = excluded.data",
+      sender, scope, &s, &has));
+  s.BindBlob(3, data);
+  return s.Run();
+}
+
+Status EndTransfer(Connection* c, const SiteId& sender, const Scope& scope) {
+  Statement s;
+  bool has;
+  TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(
+      c, "DELETE FROM crsql_transfers WHERE sender = ?1 AND scope = ?2", sender, scope, &s, &has));
+  return has ? s.Run() : Status();
+}
+
+Status HoldFrame(Connection* c, const SiteId& sender, const Scope& scope, std::string_view frame) {
+  TRIBUTARY_RETURN_IF_ERROR(MakeTransfers(c));
+  Statement s;
+  bool has;
+  TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(
+      c,
+      "INSERT INTO crsql_transfers(sender, scope, item, data) SELECT ?1, ?2, "
+      "coalesce(max(item), 0) + 1, ?3 FROM crsql_transfers WHERE sender = ?1 AND scope = ?2",
+      sender, scope, &s, &has));
+  s.BindBlob(3, frame);
+  return s.Run();
+}
+
+Status DropHeld(Connection* c, const SiteId& sender, const Scope& scope, int64_t item) {
+  Statement s;
+  bool has;
+  TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(
+      c, "DELETE FROM crsql_transfers WHERE sender = ?1 AND scope = ?2 AND item = ?3", sender,
+      scope, &s, &has));
+  if (!has) return {};
+  s.Bind(3, item);
+  return s.Run();
+}
+
+Status ListHeld(Connection* c, const SiteId& sender, const Scope& scope,
+                std::vector<HeldFrame>* held) {
+  held->clear();
+  Statement s;
+  bool has;
+  // The header is at the front: SQLite reads no more of a long blob than is asked for.
+  TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(
+      c,
+      "SELECT item, data FROM crsql_transfers WHERE sender = ?1 AND scope = ?2 AND item > 0 ORDER "
+      "BY item",
+      sender, scope, &s, &has));
+  while (has) {
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&has));
+    if (!has) break;
+    Frame frame;
+    HeldFrame& h = held->emplace_back();
+    h.item = s.Int(0);
+    std::string error;
+    if (!frame.Open(s.Blob(1), &error) || !h.header.Decode(frame.header(), &error)) {
+      return Status::Corrupt(absl::StrCat("table crsql_transfers has a malformed frame: ", error));
+    }
+  }
+  return {};
+}
+
+Status ReadHeld(Connection* c, const SiteId& sender, const Scope& scope, int64_t item,
+                std::string* frame) {
+  Statement s;
+  bool found;
+  TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(
+      c, "SELECT data FROM crsql_transfers WHERE sender = ?1 AND scope = ?2 AND item = ?3", sender,
+      scope, &s, &found));
+  if (found) {
+    s.Bind(3, item);
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&found));
+  }
+  if (!found) return Status::Corrupt("a held frame has vanished from crsql_transfers");
+  frame->assign(s.Blob(0));
+  return {};
+}
+
+Status SeenVersion(Connection* c, SiteOrdinal site, DbVersion* version) {
+  Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(c->db(), "SELECT seen FROM crsql_peers WHERE ordinal = ?1"));
+  s.Bind(1, site);
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+  *version = DbVersion(row ? s.Int(0) : 0);
+  return {};
+}
+
+Status HashLoose(Connection* c, SiteOrdinal site, DbVersion above, const Scope& scope,
+                 uint64_t* records, uint64_t* hash) {
+  *records = 0;
+  *hash = 0;
+  ChangeScan scan(c);
+  TRIBUTARY_RETURN_IF_ERROR(scan.Start({.first = above + 1, .site = site}));
+  std::string text;
+  while (!scan.done()) {
+    const Table& table = *scan.table();
+    if (scope.empty() || std::binary_search(scope.begin(), scope.end(), table.name())) {
+      const LiveRecord& r = scan.record();
+      text = table.name();
+      text.push_back('\0');
+      text.append(r.column < 0 ? std::string_view() : table.columns()[r.column].name);
+      text.push_back('\0');
+      for (const int64_t n : {scan.db_version().value, r.seq.value, r.version.value}) {
+        PutVarint(&text, static_cast<uint64_t>(n));
+      }
+      text.append(scan.key());
+      *hash += XXH3_64bits(text.data(), text.size());
+      if (++*records > kMaxLoose) {
+        *hash = 0;
+        return {};
+      }
+    }
+    TRIBUTARY_RETURN_IF_ERROR(scan.Next());
+  }
+  return {};
+}
+
+Status LoadHave(Connection* c, const Scope& scope, Have* have) {
+  *have = {};
+  TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c, scope, &have->known));
+  Statement s;
+  bool has;
+  const SiteId any;
+  TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(
+      c, "SELECT data, sender FROM crsql_transfers WHERE ?1 NOTNULL AND scope = ?2 AND item = 0",
+      any, scope, &s, &has));
+  while (has) {
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&has));
+    if (!has) break;
+    TransferState state;
+    TRIBUTARY_RETURN_IF_ERROR(ParseState(s.Blob(0), &state));
+    Have::Unfinished& u = have->unfinished.emplace_back();
+    if (!ParseSiteId(s.Blob(1), &u.sender)) {
+      return Status::Corrupt("table crsql_transfers has a malformed sender");
+    }
+    u.received = std::move(state.received);
+  }
+  std::vector<SiteOrdinal> sites;
+  TRIBUTARY_RETURN_IF_ERROR(c->stores().sites.All(&sites));
+  for (const SiteOrdinal site : sites) {
+    if (site == kOwnSite) continue;
+    Have::Loose loose;
+    DbVersion seen;
+    TRIBUTARY_RETURN_IF_ERROR(c->stores().sites.IdOf(site, &loose.site));
+    TRIBUTARY_RETURN_IF_ERROR(SeenVersion(c, site, &seen));
+    const DbVersion known = have->known.Of(loose.site);
+    if (seen <= known) continue;
+    TRIBUTARY_RETURN_IF_ERROR(HashLoose(c, site, known, scope, &loose.records, &loose.hash));
+    if (loose.records > 0 && loose.records <= kMaxLoose) have->loose.push_back(loose);
+  }
+  return {};
+}
+
+}  // namespace tributary

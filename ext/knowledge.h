@@ -1,0 +1,83 @@
+// What this replica knows (its closed version vector V, by trap T19 of the design) and the
+// transfers that are under way.
+//
+// Law (K): if V[s] >= v here, this replica holds every cell of the transactions 1..v of site s, or
+// something that beats it. Its own transactions are always known.
+//
+// Why a sender may skip what lies below the receiver's V: let R receive from S everything that S
+// holds with a stamp (site, version) above V_R and not above V_S. Take a cell of a transaction in
+// V_S. Either S holds it, and sent it unless it is in V_R; or S holds a cell that beats it, and
+// either sent that one, or that one is in V_R, and R holds it or something that beats it in turn.
+// So afterwards (K) holds at R for max(V_R, V_S). Cells that merely arrived assert nothing: what
+// beat their neighbours may be missing still.
+//
+// A transfer comes in pieces, which may come in any order and, if it is interrupted, from several
+// snapshots of the sender. Each says which spans of whose logs it covers. What S had live in a span
+// at a later snapshot it had live, too, at an earlier one, as no cell comes back to life and what S
+// knows of the span was closed; so R may join spans of several snapshots. V moves once they cover
+// all between V_R and the *latest* snapshot's V_S: a cell that an early piece left out, as
+// something newer beat it, has that newer one in the rest. Spans of two senders cannot be joined:
+// what beats a cell here may lie in a span that only the other sender covered.
+//
+// Stored: V in crsql_tracked_peers with a tag of its own, per scope; transfers in crsql_transfers
+// (made when first needed): item 0 is the state as message Have (known: until; unfinished: what
+// arrived), items from 1 on are frames that wait for others.
+#ifndef TRIBUTARY_EXT_KNOWLEDGE_H_
+#define TRIBUTARY_EXT_KNOWLEDGE_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crdt/coverage.h"
+#include "crdt/version_vector.h"
+#include "ext/connection.h"
+#include "sync/changeset/header.h"
+
+namespace tributary {
+
+// The tables that a transfer is about: ascending names, none for all. Knowledge of one scope says
+// nothing of another, but that of all tables holds for each.
+using Scope = std::vector<std::string>;
+
+Status LoadKnown(Connection* c, const Scope& scope, VersionVector* known);
+// Raises V, and what was seen of each site. REQUIRES: a write transaction.
+Status RaiseKnown(Connection* c, const Scope& scope, const VersionVector& known);
+
+// A transfer from one sender that has not come to its end.
+struct TransferState {
+  VersionVector until;  // what the sender knew at its latest snapshot
+  Coverage received;
+};
+Status LoadTransfer(Connection* c, const SiteId& sender, const Scope& scope, TransferState* state);
+Status SaveTransfer(Connection* c, const SiteId& sender, const Scope& scope,
+                    const TransferState& state);
+// Forgets the state and what is held.
+Status EndTransfer(Connection* c, const SiteId& sender, const Scope& scope);
+
+// Frames of that transfer that cannot be applied without others.
+Status HoldFrame(Connection* c, const SiteId& sender, const Scope& scope, std::string_view frame);
+Status DropHeld(Connection* c, const SiteId& sender, const Scope& scope, int64_t item);
+struct HeldFrame {
+  int64_t item;
+  ChangesetHeader header;
+};
+Status ListHeld(Connection* c, const SiteId& sender, const Scope& scope,
+                std::vector<HeldFrame>* held);
+Status ReadHeld(Connection* c, const SiteId& sender, const Scope& scope, int64_t item,
+                std::string* frame);
+
+// What crsql_version_vector() answers.
+Status LoadHave(Connection* c, const Scope& scope, Have* have);
+
+// Records of a site that this replica holds above a version, counted and hashed whatever their
+// order. Of more than kMaxLoose the count is kMaxLoose + 1 and the hash 0.
+inline constexpr uint64_t kMaxLoose = 1 << 16;
+Status HashLoose(Connection* c, SiteOrdinal site, DbVersion above, const Scope& scope,
+                 uint64_t* records, uint64_t* hash);
+// The highest version of a peer of which anything was seen; 0 if none.
+Status SeenVersion(Connection* c, SiteOrdinal site, DbVersion* version);
+
+}  // namespace tributary
+
+#endif  // TRIBUTARY_EXT_KNOWLEDGE_H_
