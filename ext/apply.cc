@@ -37,8 +37,32 @@ class Applier {
     if (!std::is_sorted(header_.tables.begin(), header_.tables.end())) {
       return Wrong("the changeset's header is malformed");
     }
+    own_transaction_ = sqlite3_get_autocommit(c_->db()) != 0;
+    Status done = own_transaction_ ? RunAlone() : Work();
+    if (!done.ok() && !own_transaction_ && writing_) c_->OnHalfDone();
+    if (done.ok()) *rows = rows_;
+    return done;
+  }
+
+ private:
+  Status RunAlone() {
+    {
+      ScopedSavepoint savepoint(c_->db());
+      TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
+      Status done = Work();
+      if (done.ok()) return savepoint.Release();
+      if (!may_be_cured_) return done;
+    }
+    // All of it was rolled back.
+    rows_ = 0;
+    keep_only_ = true;
     ScopedSavepoint savepoint(c_->db());
     TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
+    TRIBUTARY_RETURN_IF_ERROR(Work());
+    return savepoint.Release();
+  }
+
+  Status Work() {
     TRIBUTARY_RETURN_IF_ERROR(c_->Refresh());
     TRIBUTARY_RETURN_IF_ERROR(c_->Join());
     if (c_->HasUnflushedWrites()) TRIBUTARY_RETURN_IF_ERROR(c_->Flush());
@@ -46,17 +70,16 @@ class Applier {
     TRIBUTARY_RETURN_IF_ERROR(CheckSelf());
     TRIBUTARY_RETURN_IF_ERROR(LoadTransfer(c_, header_.sender, header_.tables, &state_));
     stored_ = !state_.until.empty() || !state_.received.empty();
+    held_.clear();
     if (stored_) {
       TRIBUTARY_RETURN_IF_ERROR(ListHeld(c_, header_.sender, header_.tables, &held_));
     }
     if (!state_.until.MergeMax(header_.until)) return Wrong("the changeset names too many sites");
     if (!AllArrived()) TRIBUTARY_RETURN_IF_ERROR(Take());
-    *rows = rows_;
-    TRIBUTARY_RETURN_IF_ERROR(Conclude());
-    return savepoint.Release();
+    writing_ = true;
+    return Conclude();
   }
 
- private:
   // Nobody can know more of this site's transactions than it has issued.
   Status CheckSelf() {
     SiteId own;
@@ -88,7 +111,7 @@ class Applier {
     if (!state_.received.AddAll(header_.covers)) {
       return Wrong("the changeset covers more spans than a replica keeps of one transfer");
     }
-    if (!applicable) return Hold();
+    if (!applicable || keep_only_) return Hold();
     // Pieces that a constraint refused are tried again seldom, as each try costs all of them.
     const bool complete = Complete();
     if (complete || std::has_single_bit(held_.size())) {
@@ -98,22 +121,17 @@ class Applier {
         if (!there && (complete || alone)) with.push_back(h.item);
       }
     }
-    Status applied = Apply(with);
-    if (applied.ok()) {
-      for (const int64_t item : with) {
-        if (item == 0) continue;
-        TRIBUTARY_RETURN_IF_ERROR(DropHeld(c_, header_.sender, header_.tables, item));
-        std::erase_if(held_, [&](const HeldFrame& h) { return h.item == item; });
-      }
-      return {};
+    TRIBUTARY_RETURN_IF_ERROR(Apply(with, !complete && !header_.covers.empty()));
+    for (const int64_t item : with) {
+      if (item == 0) continue;
+      TRIBUTARY_RETURN_IF_ERROR(DropHeld(c_, header_.sender, header_.tables, item));
+      std::erase_if(held_, [&](const HeldFrame& h) { return h.item == item; });
     }
-    rows_ = 0;
-    const bool may_be_cured =
-        (applied.code() & 0xff) == SQLITE_CONSTRAINT && !header_.covers.empty() && !complete;
-    return may_be_cured ? Hold() : std::move(applied);
+    return {};
   }
 
   Status Hold() {
+    writing_ = true;
     held_.push_back({0, header_});
     return HoldFrame(c_, header_.sender, header_.tables, data_);
   }
@@ -152,26 +170,29 @@ class Applier {
     return true;
   }
 
-  // Applies them as one; on failure nothing of it is kept.
-  Status Apply(const std::vector<int64_t>& items) {
-    ScopedSavepoint savepoint(c_->db());
-    TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
-    const bool dangled = HasDanglingReferences(c_->db());
+  // Applies them as one. `curable`: what a constraint refuses the rest of the transfer may cure.
+  Status Apply(const std::vector<int64_t>& items, bool curable) {
     for (const int64_t item : items) {
       std::string stored;
       if (item != 0) {
         TRIBUTARY_RETURN_IF_ERROR(ReadHeld(c_, header_.sender, header_.tables, item, &stored));
       }
-      TRIBUTARY_RETURN_IF_ERROR(ApplyOne(item == 0 ? data_ : std::string_view(stored)));
+      Status applied = ApplyOne(item == 0 ? data_ : std::string_view(stored));
+      if (!applied.ok()) return Refused(std::move(applied), curable);
     }
-    TRIBUTARY_RETURN_IF_ERROR(c_->Flush(true));
-    if (!dangled && HasDanglingReferences(c_->db())) {
-      return {
-          SQLITE_CONSTRAINT_FOREIGNKEY,
-          "crsql_apply: FOREIGN KEY constraint failed: a deferred reference is dangling; PRAGMA "
-          "foreign_key_check shows it once it is in the tables"};
+    if (!own_transaction_) return {};
+    Status settled = c_->Flush(true);
+    if (settled.ok() && HasDanglingReferences(c_->db())) {
+      settled = {SQLITE_CONSTRAINT_FOREIGNKEY,
+                 "crsql_apply: FOREIGN KEY constraint failed: a deferred reference to a row that "
+                 "none of the replicas has"};
     }
-    return savepoint.Release();
+    return settled.ok() ? Status() : Refused(std::move(settled), curable);
+  }
+
+  Status Refused(Status s, bool curable) {
+    may_be_cured_ = curable && (s.code() & 0xff) == SQLITE_CONSTRAINT;
+    return s;
   }
 
   Status ApplyOne(std::string_view data) {
@@ -182,6 +203,7 @@ class Applier {
     if (!frame.Open(data, &error) || !frame.Body(&buffer, &body, &error)) return Wrong(error);
     BodyMerger merger(c_);
     TRIBUTARY_RETURN_IF_ERROR(merger.Open(body));
+    writing_ = true;
     TRIBUTARY_RETURN_IF_ERROR(merger.Merge());
     rows_ += merger.rows_changed();
     return {};
@@ -213,7 +235,11 @@ class Applier {
   ChangesetHeader header_;
   VersionVector known_;
   TransferState state_;
-  bool stored_ = false;
+  bool own_transaction_ = false;
+  bool writing_ = false;       // something may have been written
+  bool may_be_cured_ = false;  // the failure is a constraint's that the rest may satisfy
+  bool keep_only_ = false;     // do not try, only keep it for later
+  bool stored_ = false;        // the transfer's state is in the file
   std::vector<HeldFrame> held_;
   int64_t rows_ = 0;
 };

@@ -111,6 +111,10 @@ class Connection {
   // has a journal, the transaction must not be committed.
   void OnFailedCapture();
 
+  // Something was half done, outside any savepoint of its own: only a rollback to a savepoint that
+  // is open now can undo it, or of the whole transaction.
+  void OnHalfDone() { Break(capture.next_level()); }
+
   // The callbacks of the transaction module.
   Status OnSync();
   void OnEnd(bool committed);
