@@ -12,9 +12,10 @@ constexpr LogPoint kEndOfLog{kMaxVersion + 1, Seq(0)};
 
 }  // namespace
 
-Status ChangesetSource::Start(const Have& have, Scope scope, size_t max_bytes) {
+Status ChangesetSource::Start(const Have& have, Selection selection, size_t max_bytes) {
   Stop();
-  scope_ = std::move(scope);
+  selection_ = std::move(selection);
+  scope_ = selection_.scope;
   max_bytes_ = max_bytes;
   common_ = {};
   TRIBUTARY_RETURN_IF_ERROR(c_->stores().sites.Own(&common_.sender));
@@ -58,6 +59,12 @@ Status ChangesetSource::Plan(const Have& have) {
     sites.emplace_back(site, ordinal);
   }
   std::sort(sites.begin(), sites.end());
+  if (have.everything || !selection_.columns.empty()) {
+    for (const auto& [site, ordinal] : sites) {
+      segments_.push_back({ordinal, site, After(DbVersion(0)), kEndOfLog, true});
+    }
+    return {};
+  }
   for (const auto& [site, ordinal] : sites) PlanKnown(have, ordinal, site);
   for (const auto& [site, ordinal] : sites) {
     TRIBUTARY_RETURN_IF_ERROR(PlanLoose(have, ordinal, site));
@@ -184,8 +191,18 @@ void ChangesetSource::Cover(const Segment& s, const LogPoint& end) {
   covered_ = end;
 }
 
-bool ChangesetSource::Wanted(const Table& table) const {
-  return scope_.empty() || std::binary_search(scope_.begin(), scope_.end(), table.name());
+// Whether the entry at which the scan stands has something that was asked for.
+bool ChangesetSource::Wanted(const Table& table) {
+  if (!scope_.empty() && !std::binary_search(scope_.begin(), scope_.end(), table.name())) {
+    return false;
+  }
+  wanted_ = scan_.records();
+  if (const auto some = selection_.columns.find(table.name()); some != selection_.columns.end()) {
+    std::erase_if(wanted_, [&](const LiveRecord& r) {
+      return r.column >= 0 && !some->second.contains(table.columns()[r.column].name);
+    });
+  }
+  return !wanted_.empty();
 }
 
 uint32_t ChangesetSource::TableNumber(Table* table) {
@@ -210,9 +227,8 @@ Status ChangesetSource::AddEntry(const Segment& s) {
         {s.site, transaction.second, header.commit_ms, header.ts, header.backfill});
     transaction_ = transaction;
   }
-  const std::vector<LiveRecord>& records = scan_.records();
-  builder_.BeginRow(TableNumber(scan_.table()), scan_.key(), scan_.cl(), records.front().seq);
-  for (const LiveRecord& r : records) {
+  builder_.BeginRow(TableNumber(scan_.table()), scan_.key(), scan_.cl(), wanted_.front().seq);
+  for (const LiveRecord& r : wanted_) {
     if (r.column < 0) {
       builder_.AddSentinel(r.seq);
     } else {

@@ -21,7 +21,7 @@ class ChangesetSource {
   // Starts at the first piece; there is none where nothing is lacking. A piece ends at the first
   // transaction that makes its body as long as max_bytes; a longer transaction is cut.
   // REQUIRES: the connection is ready, and what it captured is flushed.
-  Status Start(const Have& have, Scope scope, size_t max_bytes);
+  Status Start(const Have& have, Selection selection, size_t max_bytes);
   Status Next();
   void Stop();
   bool done() const { return done_; }
@@ -47,7 +47,7 @@ class ChangesetSource {
   bool MustCut(const LogPoint& at) const;
   Status AddEntry(const Segment& segment);
   uint32_t TableNumber(Table* table);
-  bool Wanted(const Table& table) const;
+  bool Wanted(const Table& table);
   void Cover(const Segment& segment, const LogPoint& end);
   void Finish(bool last);
   Status CheckUnchanged();
@@ -56,6 +56,8 @@ class ChangesetSource {
   ChangeScan scan_;
   bool done_ = true;
   Scope scope_;
+  Selection selection_;
+  std::vector<LiveRecord> wanted_;  // of the present entry
   size_t max_bytes_ = 0;
   ChangesetHeader common_;  // what all pieces say
   std::vector<Segment> segments_;

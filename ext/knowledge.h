@@ -25,6 +25,8 @@
 #ifndef TRIBUTARY_EXT_KNOWLEDGE_H_
 #define TRIBUTARY_EXT_KNOWLEDGE_H_
 
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +41,12 @@ namespace tributary {
 // The tables that a transfer is about: ascending names, none for all. Knowledge of one scope says
 // nothing of another, but that of all tables holds for each.
 using Scope = std::vector<std::string>;
+
+// What a host asks for. With some columns only, a transfer asserts nothing: it is of no scope.
+struct Selection {
+  Scope scope;
+  std::map<std::string, std::set<std::string, std::less<>>, std::less<>> columns;  // by table
+};
 
 Status LoadKnown(Connection* c, const Scope& scope, VersionVector* known);
 // Raises V, and what was seen of each site. REQUIRES: a write transaction.

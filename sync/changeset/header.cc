@@ -211,6 +211,7 @@ std::string Have::Encode() const {
     message.add_uint64(2, l.records);
     message.add_fixed64(3, l.hash);
   }
+  if (everything) out.add_bool(4, true);
   return data;
 }
 
@@ -231,6 +232,9 @@ bool Have::Decode(std::string_view data, std::string* error) {
         case Bytes(3):
           loose.emplace_back();
           sound = ReadLoose(in.get_message(), &loose.back());
+          break;
+        case Varint(4):
+          everything = in.get_uint64() != 0;
           break;
         default:
           in.skip();

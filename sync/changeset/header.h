@@ -46,6 +46,8 @@ struct Have {
     bool operator==(const Loose&) const = default;
   };
   VersionVector known;
+  // Send all there is, as what asserts nothing: for a replica whose knowledge turned out wrong.
+  bool everything = false;
   std::vector<Unfinished> unfinished;
   std::vector<Loose> loose;
 

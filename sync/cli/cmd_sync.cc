@@ -20,7 +20,7 @@ constexpr std::string_view kDetails =
     "that\n"
     "either side got from a third copy travel along. What moves is written in transactions of "
     "about\n"
-    "--batch cells, never splitting a transaction of its author. Interrupted, it can simply be "
+    "--batch bytes, never splitting a transaction of its author. Interrupted, it can simply be "
     "run\n"
     "again. Foreign keys are not enforced while merging, since a copy may have deleted what "
     "another\n"
@@ -115,8 +115,8 @@ Status MayBeEqual(const Session& s, bool* maybe) {
   TRIBUTARY_RETURN_IF_ERROR(LoadKnowledge(s.b, &b));
   TRIBUTARY_RETURN_IF_ERROR(OwnSiteId(s.a, &site_a));
   TRIBUTARY_RETURN_IF_ERROR(OwnSiteId(s.b, &site_b));
-  *maybe =
-      VersionOf(a, site_a) <= VersionOf(b, site_a) && VersionOf(b, site_b) <= VersionOf(a, site_b);
+  const SiteId ids[] = {SiteOf(site_a), SiteOf(site_b)};
+  *maybe = a.Of(ids[0]) <= b.Of(ids[0]) && b.Of(ids[1]) <= a.Of(ids[1]);
   return {};
 }
 
@@ -155,7 +155,7 @@ void PrintDirection(const Session& s, const Database& from, const Database& to,
     std::printf("%s  %s\n", names.c_str(), style.Dim("nothing new").c_str());
     return;
   }
-  const std::string lost = r.applied < r.cells ? "; " + WithCommas(r.applied) + " were new" : "";
+  const std::string lost = r.applied < r.rows ? "; " + WithCommas(r.applied) + " were new" : "";
   std::printf("%s  %s, %s, %s, %s%s\n", names.c_str(), Count(r.rows, "row").c_str(),
               Count(r.cells, "cell").c_str(), Bytes(r.bytes).c_str(),
               Count(r.transactions, "transaction").c_str(), lost.c_str());
@@ -218,7 +218,6 @@ void WriteDirection(JsonWriter* json, std::string_view name, const TransferResul
   json->Key("cells").Int(r.cells);
   json->Key("bytes").Int(r.bytes);
   json->Key("applied").Int(r.applied);
-  json->Key("left_out").Int(r.left_out);
   json->EndObject();
 }
 
@@ -270,7 +269,7 @@ Status RunSync(const Context& context) {
   Session s{.context = context};
   int64_t shown = kDefaultConflictsShown;
   TRIBUTARY_RETURN_IF_ERROR(context.args.GetInt("--conflicts", 0, &shown));
-  TRIBUTARY_RETURN_IF_ERROR(context.args.GetInt("--batch", 1, &s.options.batch_cells));
+  TRIBUTARY_RETURN_IF_ERROR(context.args.GetInt("--batch", 1, &s.options.batch_bytes));
   TRIBUTARY_RETURN_IF_ERROR(OpenReplica(context, context.arg(0), OpenMode::kWrite, &s.a));
   TRIBUTARY_RETURN_IF_ERROR(OpenReplica(context, context.arg(1), OpenMode::kWrite, &s.b));
   TRIBUTARY_RETURN_IF_ERROR(RefuseOneReplica(s));
@@ -304,7 +303,7 @@ Command SyncCommand() {
           "make two copies equal, both ways",
           kDetails,
           {{"--conflicts", "", "N", "show up to N conflicts (default 10)"},
-           {"--batch", "", "CELLS", "cells per transaction of the receiver (default 100000)"}},
+           {"--batch", "", "BYTES", "bytes per transaction of the receiver (default 1048576)"}},
           2,
           2,
           RunSync};
