@@ -1,5 +1,5 @@
 // tributary: the command-line tool. Reads the command line, runs one command, and turns its
-// Status into a line on stderr and an exit code. See sync/README.md.
+// Status into a line on stderr and an exit code. See sync/cli/README.md.
 #include <unistd.h>
 
 #include <algorithm>
