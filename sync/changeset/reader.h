@@ -91,16 +91,22 @@ class ChangesetReader {
     std::vector<ColumnBytes> columns;
   };
   bool ReadTable(std::string_view message);
+  bool HasDuplicateTables() const;
   bool ReadTransactions(std::string_view message);
   bool ReadGroup(std::string_view message);
-  bool ReadShape(std::string_view message, Group* group);
+  // `seen`: per cell, the number from 1 of the last shape that has it.
+  bool ReadShape(std::string_view message, std::vector<size_t>* seen, Group* group);
   bool ReadColumn(std::string_view message, Group* group);
+  bool CountCells(std::string_view types);
 
   std::vector<SiteId> sites_;
   std::vector<TableNames> tables_;
   std::vector<TransactionInfo> transactions_;
   std::vector<Group> groups_;
-  size_t records_ = 0;  // of all shapes
+  std::vector<bool> has_group_;  // by table
+  size_t names_ = 0;             // of all tables
+  size_t records_ = 0;           // of all shapes
+  uint64_t cells_ = 0;           // of all groups
 };
 
 // Pairs of a value and how often it stands in a row.
