@@ -82,9 +82,11 @@ class ChangesetBuilder {
   std::string Finish(ChangesetHeader header);
 
  private:
-  // A column of numbers as (value, how often) pairs.
+  // A column of numbers as (value, how often) pairs. In one of signed numbers both are: the values
+  // that are added are zigzag, and how often becomes so here.
   class Runs {
    public:
+    explicit Runs(bool is_signed = false) : is_signed_(is_signed) {}
     // Returns by how many bytes the column has grown.
     size_t Add(uint64_t v) {
       if (count_ > 0 && v == value_) {
@@ -100,7 +102,7 @@ class ChangesetBuilder {
     const std::string& Close() {
       if (count_ > 0) {
         PutVarint(&data_, value_);
-        PutVarint(&data_, count_);
+        PutVarint(&data_, is_signed_ ? 2 * count_ : count_);
       }
       count_ = 0;
       return data_;
@@ -110,6 +112,7 @@ class ChangesetBuilder {
     std::string data_;
     uint64_t value_ = 0;
     uint64_t count_ = 0;
+    bool is_signed_;
   };
   struct ColumnData {
     Runs versions;
@@ -130,7 +133,7 @@ class ChangesetBuilder {
     Runs transaction;
     Runs shape;
     Runs causal_length;
-    Runs seq;
+    Runs seq{true};
     std::string keys;
     std::vector<ColumnData> columns;
     uint64_t in_transaction = 0;  // the one of `expected`

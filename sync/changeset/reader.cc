@@ -297,7 +297,7 @@ RowsReader::RowsReader(const ChangesetReader& body, size_t group)
       transaction_(group_.transaction),
       shape_(group_.shape),
       causal_length_(group_.causal_length),
-      seq_(group_.seq),
+      seq_(group_.seq, true),
       keys_(group_.keys) {
   columns_.reserve(group_.columns.size());
   for (const ChangesetReader::ColumnBytes& c : group_.columns) {

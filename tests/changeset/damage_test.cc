@@ -48,7 +48,7 @@ struct Parts {
   std::string transaction = Varints({0, 1});
   std::string shapes = Varints({0, 1});
   std::string cl = Varints({1, 1});
-  std::string seq = Varints({0, 1});
+  std::string seq = Varints({0, 2});   // zigzag
   std::string keys = Varints({0x10});  // the integer 0
   std::string a = Column(0, {2, 1}, Varints({1}), "x");
   std::string b = Column(1, {4, 1}, "", "", Varints({2}));
@@ -254,12 +254,15 @@ TEST(BodyDamage, RowNumbers) {
   EXPECT_FALSE(ReadsWith(&Parts::cl, Varints({most + 1, 1})));
   EXPECT_FALSE(ReadsWith(&Parts::cl, Varints({2, 1}))) << "a dead row has no cells";
   EXPECT_FALSE(ReadsWith(&Parts::cl, std::string()));
-  // Zigzag. The row's last record has the seq that follows.
-  EXPECT_TRUE(ReadsWith(&Parts::seq, Varints({2 * (most - 1), 1})));
-  EXPECT_FALSE(ReadsWith(&Parts::seq, Varints({2 * most, 1})));
-  EXPECT_FALSE(ReadsWith(&Parts::seq, Varints({1, 1}))) << "below 0";
+  // The row's last record has the seq that follows.
+  EXPECT_TRUE(ReadsWith(&Parts::seq, Varints({2 * (most - 1), 2})));
+  EXPECT_FALSE(ReadsWith(&Parts::seq, Varints({2 * most, 2})));
+  EXPECT_FALSE(ReadsWith(&Parts::seq, Varints({1, 2}))) << "below 0";
   for (const uint64_t bad : {UINT64_MAX, UINT64_MAX - 1}) {
-    EXPECT_FALSE(ReadsWith(&Parts::seq, Varints({bad, 1})));
+    EXPECT_FALSE(ReadsWith(&Parts::seq, Varints({bad, 2})));
+  }
+  for (const uint64_t count : {0, 1, 3, 4}) {
+    EXPECT_FALSE(ReadsWith(&Parts::seq, Varints({0, count}))) << count;
   }
   EXPECT_FALSE(ReadsWith(&Parts::keys, std::string())) << "no rows, but cells";
   EXPECT_FALSE(ReadsWith(&Parts::keys, Varints({0x10, 0x10})));
@@ -272,7 +275,8 @@ TEST(BodyDamage, RowsComeInTheOrderOfTheirTransactions) {
   p.tx_site = p.tx_ts = p.tx_backfill = Varints({0, 2});
   p.tx_version = Varints({1, 1});
   p.tx_commit_ms = Varints({0, 0});
-  p.shapes = p.cl = p.seq = Varints({0, 2});
+  p.shapes = Varints({0, 2});
+  p.seq = Varints({0, 4});
   p.cl = Varints({2, 2});
   p.shape = Parts::Shape({0});
   p.a = p.b = "";
@@ -325,7 +329,8 @@ TEST(BodyDamage, WhatCostsNothingIsCounted) {
   p = {};
   const uint64_t rows = ChangesetBuilder::kMaxCells / 2 + 1;
   p.keys = std::string(rows, '\x10');
-  p.transaction = p.shapes = p.seq = Varints({0, rows});
+  p.transaction = p.shapes = Varints({0, rows});
+  p.seq = Varints({0, 2 * rows});
   p.cl = Varints({1, rows});
   p.a = Parts::Column(0, {0, rows}, "", "", "", "", {1, rows});
   p.b = Parts::Column(1, {0, rows}, "", "", "", "", {1, rows});
