@@ -49,7 +49,7 @@ void AddValue(std::string* out, const Value& v) {
       std::replace(std::begin(digits), std::end(digits), ',', '.');
       const std::string_view text = digits;
       absl::StrAppend(out, infinite ? (v.real > 0 ? "9e999" : "-9e999") : text,
-                      infinite || text.find_first_of(".e") != text.npos ? "" : ".0");
+                      infinite || text.find_first_of(".e") != std::string_view::npos ? "" : ".0");
       return;
     }
     case ValueType::kText:

@@ -16,8 +16,9 @@ void Run(std::string_view input) {
 
 std::vector<std::string> Seeds() {
   std::vector<std::string> seeds;
-  for (uint64_t seed = 1; seed <= 30; seed++)
+  for (uint64_t seed = 1; seed <= 30; seed++) {
     seeds.push_back(Maker(seed).KnownBySomebody().Encode());
+  }
   return seeds;
 }
 
