@@ -26,6 +26,7 @@ uint32_t ChangesetBuilder::AddTable(TableNames names) {
   TableData& t = tables_.emplace_back();
   t.columns.resize(names.columns.size());
   size_ += names.name.size() + 16 * (1 + names.key.size() + names.columns.size());
+  names_ += names.key.size() + names.columns.size();
   t.names = std::move(names);
   return static_cast<uint32_t>(tables_.size() - 1);
 }
@@ -35,20 +36,23 @@ uint32_t ChangesetBuilder::SiteNumber(const SiteId& site) {
   const auto found = std::find(sites_.rbegin(), sites_.rend(), site);
   if (found != sites_.rend()) return static_cast<uint32_t>(sites_.rend() - found - 1);
   sites_.push_back(site);
+  size_ += sizeof(site.bytes) + 2;
   return static_cast<uint32_t>(sites_.size() - 1);
 }
 
 void ChangesetBuilder::BeginTransaction(const TransactionInfo& t) {
   const bool same_site = transactions_ > 0 && last_.site == t.site;
   const int64_t before = same_site ? last_.version.value : 0;
-  site_.Add(SiteNumber(t.site));
+  const size_t before_bytes = version_.size() + commit_ms_.size();
+  size_ += site_.Add(SiteNumber(t.site)) + ts_.Add(t.ts) + backfill_.Add(t.backfill ? 1 : 0);
   PutVarint(&version_, static_cast<uint64_t>(t.version.value - before));
-  PutVarint(&commit_ms_, protozero::encode_zigzag64(t.commit_ms - last_.commit_ms));
-  ts_.Add(t.ts);
-  backfill_.Add(t.backfill ? 1 : 0);
+  // Any clock's time will do, as differences wrap.
+  const uint64_t since =
+      static_cast<uint64_t>(t.commit_ms) - static_cast<uint64_t>(last_.commit_ms);
+  PutVarint(&commit_ms_, protozero::encode_zigzag64(static_cast<int64_t>(since)));
   last_ = t;
   transactions_++;
-  size_ += 4;
+  size_ += version_.size() + commit_ms_.size() - before_bytes;
 }
 
 void ChangesetBuilder::BeginRow(uint32_t table, std::string_view key, CausalLength cl, Seq seq) {
@@ -57,13 +61,12 @@ void ChangesetBuilder::BeginRow(uint32_t table, std::string_view key, CausalLeng
   row_seq_ = row_end_ = seq;
   row_shape_.clear();
   t.keys.append(key);
-  t.causal_length.Add(static_cast<uint64_t>(cl.value));
+  size_ += t.causal_length.Add(static_cast<uint64_t>(cl.value));
   const uint64_t transaction = transactions_ - 1;
-  t.transaction.Add(transaction);
+  size_ += t.transaction.Add(transaction);
   if (t.in_transaction != transaction) t.expected = 0;
   t.in_transaction = transaction;
-  t.seq.Add(protozero::encode_zigzag64(seq.value - t.expected));
-  size_ += key.size() + 1;
+  size_ += t.seq.Add(protozero::encode_zigzag64(seq.value - t.expected)) + key.size();
   rows_++;
 }
 
@@ -77,15 +80,17 @@ void ChangesetBuilder::AddCell(uint32_t column, ColVersion version, Seq seq, con
   AddToShape(column + 1, seq);
   ColumnData& c = row_table_->columns[column];
   c.used = true;
-  c.versions.Add(static_cast<uint64_t>(version.value));
-  c.types.Add(static_cast<uint64_t>(value.type));
+  size_ += c.versions.Add(static_cast<uint64_t>(version.value)) +
+           c.types.Add(static_cast<uint64_t>(value.type));
   switch (value.type) {
     case ValueType::kNull:
       break;
-    case ValueType::kInteger:
+    case ValueType::kInteger: {
+      const size_t before = c.integers.size();
       PutVarint(&c.integers, protozero::encode_zigzag64(value.integer));
-      size_ += 2;
+      size_ += c.integers.size() - before;
       break;
+    }
     case ValueType::kReal:
       PutFixed64(&c.reals, std::bit_cast<uint64_t>(value.real));
       size_ += 8;
@@ -113,7 +118,7 @@ void ChangesetBuilder::EndRow() {
     t.last_shape = &at->first;
     t.last_number = at->second;
   }
-  t.shape.Add(t.last_number);
+  size_ += t.shape.Add(t.last_number);
 }
 
 std::string ChangesetBuilder::Body() {

@@ -48,6 +48,10 @@ class ChangesetBuilder {
   // What a reader accepts, so that no body makes it take much more memory than its own size.
   static constexpr size_t kMaxTransactions = 1 << 20;
   static constexpr size_t kMaxShapeRecords = 1 << 22;
+  static constexpr size_t kMaxTables = ChangesetHeader::kMaxTables;
+  static constexpr size_t kMaxColumns = 32767;  // and as many in a key: SQLite's own limit
+  static constexpr size_t kMaxNames = 1 << 20;  // of all tables' columns and key columns
+  static constexpr size_t kMaxCells = 1 << 26;  // runs can make a cell cost no byte at all
 
   // Returns the table's number in this changeset.
   uint32_t AddTable(TableNames names);
@@ -65,8 +69,9 @@ class ChangesetBuilder {
   size_t size() const { return size_; }
   // No further row may be added: a limit other than `size` is near.
   bool full() const {
-    return transactions_ == kMaxTransactions || shape_records_ + 32768 > kMaxShapeRecords ||
-           size_ >= kMaxFrameBody / 2;
+    return transactions_ == kMaxTransactions || tables_.size() == kMaxTables ||
+           names_ + 2 * kMaxColumns > kMaxNames || cells_ + kMaxColumns + 1 > kMaxCells ||
+           shape_records_ + kMaxColumns + 1 > kMaxShapeRecords || size_ >= kMaxFrameBody / 2;
   }
   uint64_t rows() const { return rows_; }
   uint64_t cells() const { return cells_; }
@@ -77,22 +82,27 @@ class ChangesetBuilder {
   std::string Finish(ChangesetHeader header);
 
  private:
-  // A column of numbers as (value, how often) pairs.
+  // A column of numbers as (value, how often) pairs. In one of signed numbers both are: the values
+  // that are added are zigzag, and how often becomes so here.
   class Runs {
    public:
-    void Add(uint64_t v) {
+    explicit Runs(bool is_signed = false) : is_signed_(is_signed) {}
+    // Returns by how many bytes the column has grown.
+    size_t Add(uint64_t v) {
       if (count_ > 0 && v == value_) {
         count_++;
-        return;
+        return 0;
       }
+      const size_t before = data_.size();
       Close();
       value_ = v;
       count_ = 1;
+      return data_.size() - before;
     }
     const std::string& Close() {
       if (count_ > 0) {
         PutVarint(&data_, value_);
-        PutVarint(&data_, count_);
+        PutVarint(&data_, is_signed_ ? 2 * count_ : count_);
       }
       count_ = 0;
       return data_;
@@ -102,6 +112,7 @@ class ChangesetBuilder {
     std::string data_;
     uint64_t value_ = 0;
     uint64_t count_ = 0;
+    bool is_signed_;
   };
   struct ColumnData {
     Runs versions;
@@ -122,7 +133,7 @@ class ChangesetBuilder {
     Runs transaction;
     Runs shape;
     Runs causal_length;
-    Runs seq;
+    Runs seq{true};
     std::string keys;
     std::vector<ColumnData> columns;
     uint64_t in_transaction = 0;  // the one of `expected`
@@ -147,6 +158,7 @@ class ChangesetBuilder {
   Seq row_end_;
   ShapeCells row_shape_;
   size_t size_ = 0;
+  size_t names_ = 0;
   size_t shape_records_ = 0;
   uint64_t rows_ = 0;
   uint64_t cells_ = 0;

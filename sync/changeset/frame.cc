@@ -28,8 +28,9 @@ void PutU32(std::string* out, size_t v) {
 
 size_t GetU32(std::string_view in, size_t at) {
   size_t v = 0;
-  for (size_t i = 0; i < 4; i++)
+  for (size_t i = 0; i < 4; i++) {
     v |= static_cast<size_t>(static_cast<uint8_t>(in[at + i])) << 8 * i;
+  }
   return v;
 }
 
@@ -99,7 +100,7 @@ std::string EncodeFrame(FrameKind kind, std::string_view header, std::string_vie
                         bool compress) {
   std::string packed;
   const bool compressed = compress && Compress(body, &packed);
-  const std::string_view stored = compressed ? std::string_view(packed) : body;
+  const std::string_view stored = compressed ? packed : body;
   std::string out;
   out.reserve(kFrameFixedSize + header.size() + stored.size());
   out.append(kMagic);

@@ -139,7 +139,7 @@ bool ReadHeaderField(pbf_reader* in, ChangesetHeader* h, bool* has_sender) {
              ReadSpan(in->get_message(), &h->covers.back());
     case Bytes(7):
       h->tables.emplace_back(View(in));
-      return true;
+      return h->tables.size() <= ChangesetHeader::kMaxTables;
     case Varint(8):
       h->transactions = in->get_uint64();
       return true;
@@ -192,6 +192,7 @@ bool ChangesetHeader::Decode(std::string_view data, std::string* error) {
     sound = false;
   }
   if (sound && has_sender) return true;
+  *this = {};
   *error = "the changeset's header is malformed";
   return false;
 }

@@ -15,6 +15,8 @@ namespace tributary {
 
 // Message Header of proto/changeset.proto, which says what the fields mean.
 struct ChangesetHeader {
+  static constexpr size_t kMaxTables = 1 << 16;  // that a changeset may name
+
   SiteId sender;
   uint64_t transfer = 0;
   uint32_t piece = 0;
@@ -29,7 +31,8 @@ struct ChangesetHeader {
   bool continued = false;
 
   std::string Encode() const;
-  // False, with a message for people, where the bytes are none or what they say cannot be.
+  // False, with a message for people and nothing kept, where the bytes are none or what they say
+  // cannot be.
   bool Decode(std::string_view data, std::string* error);
 };
 

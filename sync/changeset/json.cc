@@ -1,5 +1,9 @@
 #include "sync/changeset/json.h"
 
+#include <algorithm>
+#include <cstdio>
+#include <iterator>
+
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "crdt/key.h"
@@ -41,9 +45,11 @@ void AddValue(std::string* out, const Value& v) {
       const bool infinite = v.real - v.real != 0;
       char digits[32];
       std::snprintf(digits, sizeof digits, "%.17g", v.real);
+      // The host's locale may have a decimal comma.
+      std::replace(std::begin(digits), std::end(digits), ',', '.');
       const std::string_view text = digits;
       absl::StrAppend(out, infinite ? (v.real > 0 ? "9e999" : "-9e999") : text,
-                      infinite || text.find_first_of(".e") != text.npos ? "" : ".0");
+                      infinite || text.find_first_of(".e") != std::string_view::npos ? "" : ".0");
       return;
     }
     case ValueType::kText:

@@ -13,8 +13,8 @@ namespace tributary {
 std::string HaveToJson(const Have& have);
 
 // The header's fields, the transactions, and per row its table, key and cells. Blobs are
-// {"blob": "HEX"}. False, with a message for people, where the frame is malformed.
-bool ChangesetToJson(std::string_view frame, std::string* json, std::string* error);
+// {"blob": "HEX"}. False, with a message for people, where `data` is no well-formed frame.
+bool ChangesetToJson(std::string_view data, std::string* json, std::string* error);
 
 }  // namespace tributary
 

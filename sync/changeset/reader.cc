@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "absl/container/flat_hash_set.h"
 #include "crdt/key.h"
 #include "sync/changeset/pbf.h"
 
@@ -11,9 +12,8 @@ namespace {
 
 using namespace pbf;  // NOLINT(google-build-using-namespace): the vocabulary of this file
 
-// SQLite itself allows at most 32767 columns, and names of less than a gigabyte.
-constexpr size_t kMaxColumns = 32767;
-constexpr size_t kMaxTables = 1 << 16;
+constexpr size_t kMaxColumns = ChangesetBuilder::kMaxColumns;
+constexpr size_t kMaxTables = ChangesetBuilder::kMaxTables;
 
 bool ReadFixed64(ByteReader* in, uint64_t* v) {
   std::string_view bytes;
@@ -50,7 +50,8 @@ bool ChangesetReader::Open(std::string_view body, std::string* error) {
           in.skip();
       }
     }
-    sound = sound && ReadTransactions(transactions);
+    sound = sound && !HasDuplicateTables() && ReadTransactions(transactions);
+    has_group_.resize(tables_.size());
     for (const std::string_view group : groups) sound = sound && ReadGroup(group);
   } catch (const protozero::exception&) {
     sound = false;
@@ -68,17 +69,31 @@ bool ChangesetReader::ReadTable(std::string_view message) {
         t.name = View(&in);
         break;
       case Bytes(2):
+        if (++names_ > ChangesetBuilder::kMaxNames) return false;
         t.key.emplace_back(View(&in));
         break;
       case Bytes(3):
+        if (++names_ > ChangesetBuilder::kMaxNames) return false;
         t.columns.emplace_back(View(&in));
         break;
       default:
         in.skip();
     }
   }
-  return !t.name.empty() && !t.key.empty() && t.key.size() <= kMaxColumns &&
-         t.columns.size() <= kMaxColumns;
+  if (t.name.empty() || t.key.empty() || t.key.size() > kMaxColumns ||
+      t.columns.size() > kMaxColumns) {
+    return false;
+  }
+  // A column that is there twice would have two values in one row.
+  absl::flat_hash_set<std::string_view> names(t.key.begin(), t.key.end());
+  names.insert(t.columns.begin(), t.columns.end());
+  return names.size() == t.key.size() + t.columns.size();
+}
+
+bool ChangesetReader::HasDuplicateTables() const {
+  absl::flat_hash_set<std::string_view> names;
+  for (const TableNames& t : tables_) names.insert(t.name);
+  return names.size() != tables_.size();
 }
 
 bool ChangesetReader::ReadTransactions(std::string_view message) {
@@ -128,7 +143,6 @@ bool ChangesetReader::ReadTransactions(std::string_view message) {
 
 bool ChangesetReader::ReadGroup(std::string_view message) {
   Group& g = groups_.emplace_back();
-  bool has_table = false;
   std::vector<std::string_view> shapes;
   std::vector<std::string_view> columns;
   pbf_reader in(message.data(), message.size());
@@ -136,9 +150,9 @@ bool ChangesetReader::ReadGroup(std::string_view message) {
     switch (in.tag_and_type()) {
       case Varint(1):
         g.table = in.get_uint32();
-        has_table = true;
         break;
       case Bytes(2):
+        if (shapes.size() == ChangesetBuilder::kMaxShapeRecords) return false;
         shapes.push_back(View(&in));
         break;
       case Bytes(3):
@@ -157,27 +171,26 @@ bool ChangesetReader::ReadGroup(std::string_view message) {
         g.keys = View(&in);
         break;
       case Bytes(8):
+        if (columns.size() == kMaxColumns) return false;
         columns.push_back(View(&in));
         break;
       default:
         in.skip();
     }
   }
-  // A field that is not there is its default: table 0.
-  if (!has_table) g.table = 0;
   if (g.table >= tables_.size() || columns.size() > tables_[g.table].columns.size()) return false;
-  for (size_t i = 0; i + 1 < groups_.size(); i++) {
-    if (groups_[i].table == g.table) return false;
-  }
+  if (has_group_[g.table]) return false;
+  has_group_[g.table] = true;
   g.columns.resize(tables_[g.table].columns.size());
+  std::vector<size_t> seen(g.columns.size() + 1);
   for (const std::string_view shape : shapes) {
-    if (!ReadShape(shape, &g)) return false;
+    if (!ReadShape(shape, &seen, &g)) return false;
   }
   return std::all_of(columns.begin(), columns.end(),
                      [&](std::string_view column) { return ReadColumn(column, &g); });
 }
 
-bool ChangesetReader::ReadShape(std::string_view message, Group* group) {
+bool ChangesetReader::ReadShape(std::string_view message, std::vector<size_t>* seen, Group* group) {
   std::string_view numbers;
   std::string_view offsets;
   pbf_reader in(message.data(), message.size());
@@ -195,17 +208,17 @@ bool ChangesetReader::ReadShape(std::string_view message, Group* group) {
   }
   RowShape shape;
   const size_t columns = group->columns.size();
-  std::vector<bool> seen(columns + 1);
+  const size_t this_one = group->shapes.size() + 1;
   ByteReader number(numbers);
   ByteReader offset(offsets);
   bool plain = true;
   while (!number.empty()) {
     uint64_t n;
     if (++records_ > ChangesetBuilder::kMaxShapeRecords || !number.Varint(&n) || n > columns ||
-        seen[n]) {
+        (*seen)[n] == this_one) {
       return false;
     }
-    seen[n] = true;
+    (*seen)[n] = this_one;
     RowShape::Record r{.column = static_cast<int>(n) - 1,
                        .offset = static_cast<int64_t>(shape.records.size())};
     if (!offsets.empty()) {
@@ -256,8 +269,24 @@ bool ChangesetReader::ReadColumn(std::string_view message, Group* group) {
         in.skip();
     }
   }
-  if (number >= group->columns.size() || !group->columns[number].types.empty()) return false;
+  // A column has cells and is there once.
+  if (number >= group->columns.size() || c.types.empty() || !group->columns[number].types.empty()) {
+    return false;
+  }
   group->columns[number] = c;
+  return CountCells(c.types);
+}
+
+// Runs make a cell as cheap as nothing: their number, not their bytes, bounds a reader's work.
+bool ChangesetReader::CountCells(std::string_view types) {
+  ByteReader in(types);
+  while (!in.empty()) {
+    uint64_t type;
+    uint64_t count;
+    if (!in.Varint(&type) || !in.Varint(&count)) return false;
+    if (count > ChangesetBuilder::kMaxCells - cells_) return false;
+    cells_ += count;
+  }
   return true;
 }
 
@@ -268,7 +297,7 @@ RowsReader::RowsReader(const ChangesetReader& body, size_t group)
       transaction_(group_.transaction),
       shape_(group_.shape),
       causal_length_(group_.causal_length),
-      seq_(group_.seq),
+      seq_(group_.seq, true),
       keys_(group_.keys) {
   columns_.reserve(group_.columns.size());
   for (const ChangesetReader::ColumnBytes& c : group_.columns) {
@@ -322,7 +351,7 @@ bool RowsReader::ReadRow() {
   row_.shape_number = static_cast<uint32_t>(shape);
   row_.shape = &group_.shapes[shape];
   expected_ = row_.seq.value + row_.shape->records.back().offset + 1;
-  if (expected_ > kMaxCounter) return false;
+  if (expected_ > kMaxCounter + 1) return false;
   row_.has_sentinel = false;
   row_.first_versions = true;
   cells_.clear();

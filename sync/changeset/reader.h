@@ -91,25 +91,36 @@ class ChangesetReader {
     std::vector<ColumnBytes> columns;
   };
   bool ReadTable(std::string_view message);
+  bool HasDuplicateTables() const;
   bool ReadTransactions(std::string_view message);
   bool ReadGroup(std::string_view message);
-  bool ReadShape(std::string_view message, Group* group);
+  // `seen`: per cell, the number from 1 of the last shape that has it.
+  bool ReadShape(std::string_view message, std::vector<size_t>* seen, Group* group);
   bool ReadColumn(std::string_view message, Group* group);
+  bool CountCells(std::string_view types);
 
   std::vector<SiteId> sites_;
   std::vector<TableNames> tables_;
   std::vector<TransactionInfo> transactions_;
   std::vector<Group> groups_;
-  size_t records_ = 0;  // of all shapes
+  std::vector<bool> has_group_;  // by table
+  size_t names_ = 0;             // of all tables
+  size_t records_ = 0;           // of all shapes
+  uint64_t cells_ = 0;           // of all groups
 };
 
-// Pairs of a value and how often it stands in a row.
+// Pairs of a value and how often it stands in a row. In a column of signed numbers both are zigzag;
+// the values are given out as they are.
 class RunsReader {
  public:
-  explicit RunsReader(std::string_view data) : in_(data) {}
+  explicit RunsReader(std::string_view data, bool is_signed = false)
+      : in_(data), is_signed_(is_signed) {}
   bool Next(uint64_t* v) {
     if (left_ == 0) {
-      if (!in_.Varint(&value_) || !in_.Varint(&left_) || left_ == 0) return false;
+      if (!in_.Varint(&value_) || !in_.Varint(&left_)) return false;
+      if (is_signed_ && (left_ & 1) != 0) return false;
+      left_ >>= is_signed_ ? 1 : 0;
+      if (left_ == 0) return false;
     }
     left_--;
     *v = value_;
@@ -121,6 +132,7 @@ class RunsReader {
   ByteReader in_;
   uint64_t value_ = 0;
   uint64_t left_ = 0;
+  bool is_signed_;
 };
 
 class RowsReader {
