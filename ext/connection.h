@@ -104,6 +104,7 @@ class Connection {
 
   // How often anything was written to the log.
   int64_t flushes() const { return flushes_; }
+  void NoteLogWrite() { flushes_++; }
   // A row was written, with the sync bit on, that merges may know otherwise.
   void NoteUncapturedWrite() { uncaptured_write_ = true; }
   bool HasUnflushedWrites() const { return uncaptured_write_ || !capture.list.empty(); }
