@@ -66,6 +66,7 @@ class Applier {
     TRIBUTARY_RETURN_IF_ERROR(c_->Refresh());
     TRIBUTARY_RETURN_IF_ERROR(c_->Join());
     if (c_->HasUnflushedWrites()) TRIBUTARY_RETURN_IF_ERROR(c_->Flush());
+    const ScopedQuiet quiet(c_);
     TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c_, header_.tables, &known_));
     TRIBUTARY_RETURN_IF_ERROR(CheckSelf());
     TRIBUTARY_RETURN_IF_ERROR(LoadTransfer(c_, header_.sender, header_.tables, &state_));
@@ -87,8 +88,7 @@ class Applier {
                                      [this](const SiteSpan& s) { return IsKnown(s); });
       if (!known || covers.empty()) continue;
       writing_ = true;
-      TRIBUTARY_RETURN_IF_ERROR(
-          DropHeld(c_, header_.sender, header_.tables, held_[i].item));
+      TRIBUTARY_RETURN_IF_ERROR(DropHeld(c_, header_.sender, header_.tables, held_[i].item));
       held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
     }
     return {};
@@ -127,8 +127,8 @@ class Applier {
     }
     if (!applicable) TRIBUTARY_RETURN_IF_ERROR(CheckBody());
     if (!applicable || keep_only_) return Hold();
-    // Pieces that a constraint refused are tried again seldom, as each try costs all of them; and in
-    // the host's transaction only at the end, as there they could not be put aside again.
+    // Pieces that a constraint refused are tried again seldom, as each try costs all of them; and
+    // in the host's transaction only at the end, as there they could not be put aside again.
     const bool complete = Complete();
     if (complete || (own_transaction_ && std::has_single_bit(held_.size()))) {
       for (const HeldFrame& h : held_) {
@@ -162,8 +162,8 @@ class Applier {
   }
 
   // The pieces that must become visible together with this one, in order; false where one of them
-  // is not here yet. What is here and does not wait was applied: parts of a back-fill. Pieces of two
-  // snapshots may overlap.
+  // is not here yet. What is here and does not wait was applied: parts of a back-fill. Pieces of
+  // two snapshots may overlap.
   bool Chain(std::vector<int64_t>* with) const {
     with->assign(1, 0);
     if (header_.covers.empty()) return true;

@@ -129,8 +129,8 @@ Status ChangesetSource::Next() {
 }
 
 // Whether a piece must begin with the segment: as what is covered and what is not travel apart, so
-// that all of a piece can be skipped by what it covers; and as only the begin and the end of a piece
-// can say that they lie within a transaction.
+// that all of a piece can be skipped by what it covers; and as only the begin and the end of a
+// piece can say that they lie within a transaction.
 bool ChangesetSource::MustBegin(const Segment& s) const {
   return !scanning_ && !covers_.empty() && (s.loose || s.begin.seq > Seq(0));
 }

@@ -156,9 +156,8 @@ Status ParseScope(Connection* c, const char* who, sqlite3_value* value, Scope* s
   scope->clear();
   if (sqlite3_value_type(value) == SQLITE_NULL) return {};
   Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(
-      s.Prepare(c->db(),
-                "SELECT CASE WHEN json_valid(?1) THEN json_type(?1) = 'array' ELSE 0 END"));
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+      c->db(), "SELECT CASE WHEN json_valid(?1) THEN json_type(?1) = 'array' ELSE 0 END"));
   s.BindText(1, TextOf(value));
   bool row;
   TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));

@@ -51,10 +51,11 @@ Status MakeTransfers(Connection* c) {
   bool has;
   TRIBUTARY_RETURN_IF_ERROR(HasTransfers(c, &has));
   if (has) return {};
-  return Execute(c->db(),
-                 "CREATE TABLE IF NOT EXISTS main.crsql_transfers(sender BLOB NOT NULL, scope "
-                 "INTEGER NOT NULL, item INTEGER NOT NULL, header BLOB, data BLOB NOT NULL, PRIMARY "
-                 "KEY(sender, scope, item))");
+  return Execute(
+      c->db(),
+      "CREATE TABLE IF NOT EXISTS main.crsql_transfers(sender BLOB NOT NULL, scope "
+      "INTEGER NOT NULL, item INTEGER NOT NULL, header BLOB, data BLOB NOT NULL, PRIMARY "
+      "KEY(sender, scope, item))");
 }
 
 // Prepares a statement on crsql_transfers whose ?1 is the sender and ?2 the scope; *has is false
@@ -157,8 +158,8 @@ Status EndTransfers(Connection* c, const Scope& scope) {
   TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c, scope, &known));
   std::vector<std::string> ended;
   Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      c->db(), "SELECT data, sender FROM crsql_transfers WHERE scope = ?1 AND item = 0"));
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(c->db(), "SELECT data, sender FROM crsql_transfers WHERE scope = ?1 AND item = 0"));
   s.Bind(1, TagOf(scope));
   for (;;) {
     bool row;
@@ -209,11 +210,11 @@ Status ListHeld(Connection* c, const SiteId& sender, const Scope& scope,
   held->clear();
   Statement s;
   bool has;
-  TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(
-      c,
-      "SELECT item, header FROM crsql_transfers WHERE sender = ?1 AND scope = ?2 AND item > 0 ORDER "
-      "BY item",
-      sender, scope, &s, &has));
+  TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(c,
+                                             "SELECT item, header FROM crsql_transfers WHERE "
+                                             "sender = ?1 AND scope = ?2 AND item > 0 ORDER "
+                                             "BY item",
+                                             sender, scope, &s, &has));
   while (has) {
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&has));
     if (!has) break;

@@ -1,6 +1,9 @@
 // Replicas that exchange changesets become equal: whatever the directions, orders, sizes and
-// schemas. Transfers that break off: changesets_transfer_test.cc; refusals: changesets_errors_test.cc;
-// transactions, constraints and triggers of the host: changesets_host_test.cc.
+// schemas. Transfers that break off: changesets_transfer_test.cc; refusals:
+// changesets_errors_test.cc; transactions, constraints and triggers of the host:
+// changesets_host_test.cc.
+#include "tests/support/changesets.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,7 +14,6 @@
 #include "absl/strings/str_cat.h"
 #include "tests/ext/ext_test.h"
 #include "tests/sim/random.h"
-#include "tests/support/changesets.h"
 
 namespace tributary::testing {
 namespace {
@@ -172,8 +174,9 @@ TEST_P(Changesets, TiesOnEveryRow) {
   // Two sites seeded with the same rows: T18, the larger stamp on every replica.
   auto a = New(), b = New(), c = New(), d = New();
   for (Db* db : {a.get(), b.get()}) {
-    db->Do("WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) "
-           "INSERT INTO foo SELECT i, i, 'same' FROM n");
+    db->Do(
+        "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) "
+        "INSERT INTO foo SELECT i, i, 'same' FROM n");
     db->Do("INSERT INTO tag VALUES('same', 1); DELETE FROM foo WHERE a = 3");
   }
   Send(*a, *c, max_bytes());
@@ -190,8 +193,9 @@ TEST_P(Changesets, TiesOnEveryRow) {
 TEST_P(Changesets, ABackfillComesPieceByPiece) {
   Db a;
   a.Do("CREATE TABLE foo(a INTEGER PRIMARY KEY NOT NULL, b, c)");
-  a.Do("WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) "
-       "INSERT INTO foo SELECT i, i * 7, 'text ' || i FROM n");
+  a.Do(
+      "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) "
+      "INSERT INTO foo SELECT i, i * 7, 'text ' || i FROM n");
   a.Do("SELECT crsql_as_crr('foo')");
   Db b;
   b.Do(kFoo);
@@ -226,10 +230,11 @@ TEST_P(Changesets, RelaysPassOnWhatTheyPruned) {
 TEST_P(Changesets, ValuesBitForBit) {
   for (const char* encoding : {"UTF-8", "UTF-16le", "UTF-16be"}) {
     auto a = New(), b = New(":memory:", absl::StrCat("PRAGMA encoding = '", encoding, "'"));
-    a->Do("INSERT INTO foo VALUES(-9223372036854775808, 9223372036854775807, -0.0), "
-          "(9223372036854775807, 9e999, -9e999), (0, 5e-324, 1.7976931348623157e308), "
-          "(1, '', x''), (2, 1, 1.0), (3, 'it''s', x'61'), (4, 'a' || char(0) || 'b', NULL), "
-          "(5, zeroblob(3000), CAST(zeroblob(3000) AS TEXT)), (6, 9007199254740993, 0.1)");
+    a->Do(
+        "INSERT INTO foo VALUES(-9223372036854775808, 9223372036854775807, -0.0), "
+        "(9223372036854775807, 9e999, -9e999), (0, 5e-324, 1.7976931348623157e308), "
+        "(1, '', x''), (2, 1, 1.0), (3, 'it''s', x'61'), (4, 'a' || char(0) || 'b', NULL), "
+        "(5, zeroblob(3000), CAST(zeroblob(3000) AS TEXT)), (6, 9007199254740993, 0.1)");
     a->Do("INSERT INTO foo VALUES(7, char(0x1F600, 233), char(0xFFFD))");
     a->Do("INSERT INTO tag VALUES('', -1), ('a' || char(0), 0), (char(0x10FFFF), 1)");
     a->Do("UPDATE foo SET b = -0.0 WHERE a = 2");
@@ -304,7 +309,8 @@ TEST(ChangesetsSql, ForPeople) {
   EXPECT_EQ(a.Get("SELECT json_valid(crsql_version_vector_json()), "
                   "json_valid(crsql_version_vector_json(crsql_version_vector()))"),
             "1|1");
-  const std::string shown = a.One("SELECT crsql_changeset_json(changeset) FROM crsql_changesets").bytes;
+  const std::string shown =
+      a.One("SELECT crsql_changeset_json(changeset) FROM crsql_changesets").bytes;
   EXPECT_EQ(a.One("SELECT json_valid(?)", {Cell::Text(shown)}).integer, 1) << shown;
   for (const char* part : {"foo", "two", "03"}) EXPECT_TRUE(Contains(shown, part));
 }
@@ -313,7 +319,8 @@ TEST(ChangesetsSql, SubsetsOfTables) {
   const std::string schema =
       "CREATE TABLE x(a INTEGER PRIMARY KEY NOT NULL, b); SELECT crsql_as_crr('x');"
       "CREATE TABLE y(a INTEGER PRIMARY KEY NOT NULL, b); SELECT crsql_as_crr('y');";
-  const Cell x = Cell::Text("[\"x\"]"), y = Cell::Text("[\"y\"]"), both = Cell::Text("[\"y\",\"x\"]");
+  const Cell x = Cell::Text("[\"x\"]"), y = Cell::Text("[\"y\"]"),
+             both = Cell::Text("[\"y\",\"x\"]");
   Db a, b, only_x, c;
   for (Db* db : {&a, &b, &c}) db->Do(schema);
   only_x.Do("CREATE TABLE x(a INTEGER PRIMARY KEY NOT NULL, b); SELECT crsql_as_crr('x')");

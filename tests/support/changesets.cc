@@ -36,9 +36,7 @@ void MustApplyAll(Db& db, const std::vector<std::string>& pieces) {
   for (const std::string& piece : pieces) MustApply(db, piece);
 }
 
-void Send(Db& from, Db& to, int64_t max_bytes) {
-  MustApplyAll(to, PiecesFor(to, from, max_bytes));
-}
+void Send(Db& from, Db& to, int64_t max_bytes) { MustApplyAll(to, PiecesFor(to, from, max_bytes)); }
 
 void SendAll(const std::vector<Db*>& dbs, int64_t max_bytes) {
   for (size_t round = 0; round < dbs.size(); round++) {
@@ -63,8 +61,9 @@ std::string Known(Db& db, const std::vector<Db*>& dbs) {
 std::string Everything(Db& db, const std::vector<std::string>& tables) {
   std::vector<std::string> all = tables;
   for (const Row& row :
-       db.Run("SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'crsql_*' ORDER BY "
-              "name")
+       db.Run(
+             "SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'crsql_*' ORDER BY "
+             "name")
            .rows) {
     all.push_back(row[0].bytes);
   }
