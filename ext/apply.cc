@@ -66,18 +66,32 @@ class Applier {
     TRIBUTARY_RETURN_IF_ERROR(c_->Refresh());
     TRIBUTARY_RETURN_IF_ERROR(c_->Join());
     if (c_->HasUnflushedWrites()) TRIBUTARY_RETURN_IF_ERROR(c_->Flush());
+    const ScopedQuiet quiet(c_);
     TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c_, header_.tables, &known_));
     TRIBUTARY_RETURN_IF_ERROR(CheckSelf());
     TRIBUTARY_RETURN_IF_ERROR(LoadTransfer(c_, header_.sender, header_.tables, &state_));
     stored_ = !state_.until.empty() || !state_.received.empty();
     held_.clear();
-    if (stored_) {
-      TRIBUTARY_RETURN_IF_ERROR(ListHeld(c_, header_.sender, header_.tables, &held_));
-    }
+    if (stored_) TRIBUTARY_RETURN_IF_ERROR(LoadHeld());
     if (!state_.until.MergeMax(header_.until)) return Wrong("the changeset names too many sites");
     if (!AllArrived()) TRIBUTARY_RETURN_IF_ERROR(Take());
     writing_ = true;
     return Conclude();
+  }
+
+  // What waited, and came from another sender meanwhile, is not needed any more.
+  Status LoadHeld() {
+    TRIBUTARY_RETURN_IF_ERROR(ListHeld(c_, header_.sender, header_.tables, &held_));
+    for (size_t i = held_.size(); i-- > 0;) {
+      const std::vector<SiteSpan>& covers = held_[i].header.covers;
+      const bool known = std::all_of(covers.begin(), covers.end(),
+                                     [this](const SiteSpan& s) { return IsKnown(s); });
+      if (!known || covers.empty()) continue;
+      writing_ = true;
+      TRIBUTARY_RETURN_IF_ERROR(DropHeld(c_, header_.sender, header_.tables, held_[i].item));
+      held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    return {};
   }
 
   // Nobody can know more of this site's transactions than it has issued.
@@ -111,10 +125,12 @@ class Applier {
     if (!state_.received.AddAll(header_.covers)) {
       return Wrong("the changeset covers more spans than a replica keeps of one transfer");
     }
+    if (!applicable) TRIBUTARY_RETURN_IF_ERROR(CheckBody());
     if (!applicable || keep_only_) return Hold();
-    // Pieces that a constraint refused are tried again seldom, as each try costs all of them.
+    // Pieces that a constraint refused are tried again seldom, as each try costs all of them; and
+    // in the host's transaction only at the end, as there they could not be put aside again.
     const bool complete = Complete();
-    if (complete || std::has_single_bit(held_.size())) {
+    if (complete || (own_transaction_ && std::has_single_bit(held_.size()))) {
       for (const HeldFrame& h : held_) {
         const bool there = std::find(with.begin(), with.end(), h.item) != with.end();
         const bool alone = !h.header.continues && !h.header.continued;
@@ -130,44 +146,65 @@ class Applier {
     return {};
   }
 
+  // What will not do later is refused now.
+  Status CheckBody() {
+    std::string error;
+    std::string buffer;
+    std::string_view body;
+    if (!frame_.Body(&buffer, &body, &error)) return Wrong(error);
+    return BodyMerger(c_).Open(body);
+  }
+
   Status Hold() {
     writing_ = true;
     held_.push_back({0, header_});
-    return HoldFrame(c_, header_.sender, header_.tables, data_);
+    return HoldFrame(c_, header_.sender, header_.tables, frame_.header(), data_);
   }
 
   // The pieces that must become visible together with this one, in order; false where one of them
-  // is not here yet.
+  // is not here yet. What is here and does not wait was applied: parts of a back-fill. Pieces of
+  // two snapshots may overlap.
   bool Chain(std::vector<int64_t>* with) const {
     with->assign(1, 0);
-    const ChangesetHeader* first = &header_;
-    while (first->continues) {
-      const HeldFrame* before = nullptr;
-      for (const HeldFrame& h : held_) {
-        const bool fits = h.header.continued && !h.header.covers.empty() &&
-                          !first->covers.empty() &&
-                          h.header.covers.back().site == first->covers.front().site &&
-                          h.header.covers.back().end == first->covers.front().begin;
-        if (fits) before = &h;
+    if (header_.covers.empty()) return true;
+    for (const ChangesetHeader* first = &header_; first->continues;) {
+      const SiteSpan& at = first->covers.front();
+      const HeldFrame* before = Waiting([&](const ChangesetHeader& h) {
+        const SiteSpan& s = h.covers.back();
+        return h.continued && s.site == at.site && s.begin < at.begin && s.end >= at.begin;
+      });
+      if (before == nullptr) {
+        if (!EndsAt(at)) return false;
+        break;
       }
-      if (before == nullptr) return false;
       with->insert(with->begin(), before->item);
       first = &before->header;
     }
-    const ChangesetHeader* last = &header_;
-    while (last->continued) {
-      const HeldFrame* behind = nullptr;
-      for (const HeldFrame& h : held_) {
-        const bool fits = h.header.continues && !h.header.covers.empty() && !last->covers.empty() &&
-                          h.header.covers.front().site == last->covers.back().site &&
-                          h.header.covers.front().begin == last->covers.back().end;
-        if (fits) behind = &h;
-      }
-      if (behind == nullptr) return false;
+    for (const ChangesetHeader* last = &header_; last->continued;) {
+      const SiteSpan& at = last->covers.back();
+      const HeldFrame* behind = Waiting([&](const ChangesetHeader& h) {
+        const SiteSpan& s = h.covers.front();
+        return h.continues && s.site == at.site && s.begin <= at.end && s.end > at.end;
+      });
+      if (behind == nullptr) return state_.received.End(at.site, at.end) > at.end;
       with->push_back(behind->item);
       last = &behind->header;
     }
     return true;
+  }
+  template <typename F>
+  const HeldFrame* Waiting(F fits) const {
+    const auto at = std::find_if(held_.begin(), held_.end(), [&](const HeldFrame& h) {
+      return !h.header.covers.empty() && fits(h.header);
+    });
+    return at == held_.end() ? nullptr : &*at;
+  }
+  // Whether something that arrived ends where the span begins.
+  bool EndsAt(const SiteSpan& s) const {
+    const auto spans = state_.received.spans();
+    return std::any_of(spans.begin(), spans.end(), [&](const SiteSpan& r) {
+      return r.site == s.site && r.begin < s.begin && r.end >= s.begin;
+    });
   }
 
   // Applies them as one. `curable`: what a constraint refuses the rest of the transfer may cure.
@@ -204,6 +241,7 @@ class Applier {
     BodyMerger merger(c_);
     TRIBUTARY_RETURN_IF_ERROR(merger.Open(body));
     writing_ = true;
+    c_->NoteLogWrite();
     TRIBUTARY_RETURN_IF_ERROR(merger.Merge());
     rows_ += merger.rows_changed();
     return {};
@@ -221,8 +259,7 @@ class Applier {
   Status Conclude() {
     if (Complete() && held_.empty()) {
       TRIBUTARY_RETURN_IF_ERROR(RaiseKnown(c_, header_.tables, state_.until));
-      if (!stored_) return {};
-      return EndTransfer(c_, header_.sender, header_.tables);
+      return EndTransfers(c_, header_.tables);
     }
     // What covers nothing is not part of what must be complete.
     if (header_.covers.empty() && !stored_) return {};

@@ -83,7 +83,7 @@ Status BodyMerger::CheckRows(size_t group) {
 Status BodyMerger::CheckKey(const Table& table, std::string_view key) {
   TRIBUTARY_RETURN_IF_ERROR(table.DecodeKey(key, &decoder_));
   key_.clear();
-  TRIBUTARY_RETURN_IF_ERROR(table.EncodeForeignKey(decoder_.values(), &key_));
+  TRIBUTARY_RETURN_IF_ERROR(table.EncodeForeignKey(kWho, decoder_.values(), &key_));
   return key_ == key ? Status() : Malformed();
 }
 

@@ -19,6 +19,11 @@ Status ChangesetSource::Start(const Have& have, Selection selection, size_t max_
   max_bytes_ = max_bytes;
   common_ = {};
   TRIBUTARY_RETURN_IF_ERROR(c_->stores().sites.Own(&common_.sender));
+  if (c_->capture.state.version > DbVersion(0)) {
+    return Status::Error(
+        "crsql_changesets: this transaction has written to replicated tables: COMMIT first. What "
+        "it has overwritten is gone, and what it has written instead may still be rolled back");
+  }
   TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c_, scope_, &common_.until));
   common_.tables = scope_;
   std::string id(BytesOf(common_.sender));
@@ -130,16 +135,23 @@ Status ChangesetSource::Next() {
   return {};
 }
 
+// Whether a piece must begin with the segment: as what is covered and what is not travel apart, so
+// that all of a piece can be skipped by what it covers; and as only the begin and the end of a
+// piece can say that they lie within a transaction.
+bool ChangesetSource::MustBegin(const Segment& s) const {
+  return !scanning_ && !covers_.empty() && (s.loose || s.begin.seq > Seq(0));
+}
+
 // *full: there is more to come.
 Status ChangesetSource::Fill(bool* full) {
   *full = false;
   cut_inside_ = false;
+  // Where the other has one part of a transaction, it puts the parts together.
+  if (!scanning_) inside_ = segments_[segment_].begin.seq > Seq(0);
   ends_whole_ = inside_;
   while (segment_ < segments_.size()) {
     const Segment& s = segments_[segment_];
-    // What is covered and what is not travel apart, so that all of a piece can be skipped by what
-    // it covers.
-    *full = s.loose && !covers_.empty();
+    *full = MustBegin(s);
     if (*full) return {};
     TRIBUTARY_RETURN_IF_ERROR(FillFrom(s, full));
     if (*full) return {};
@@ -147,6 +159,9 @@ Status ChangesetSource::Fill(bool* full) {
     scan_.Stop();
     scanning_ = false;
     segment_++;
+    cut_inside_ = s.end.seq > Seq(0);
+    *full = cut_inside_ && segment_ < segments_.size();
+    if (cut_inside_) return {};
   }
   return {};
 }

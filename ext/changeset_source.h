@@ -48,6 +48,7 @@ class ChangesetSource {
   Status AddEntry(const Segment& segment);
   uint32_t TableNumber(Table* table);
   bool Wanted(const Table& table);
+  bool MustBegin(const Segment& segment) const;
   void Cover(const Segment& segment, const LogPoint& end);
   void Finish(bool last);
   Status CheckUnchanged();
@@ -65,7 +66,7 @@ class ChangesetSource {
   bool scanning_ = false;
   LogPoint covered_;  // of the present segment, by pieces before and this one's spans so far
   uint32_t piece_ = 0;
-  bool inside_ = false;  // the next piece begins in a transaction that must stay whole
+  bool inside_ = false;  // the piece begins in a transaction that must stay whole
   bool cut_inside_ = false;
   bool ends_whole_ = false;  // the piece goes on with the rest of such a one: cut behind it
   std::optional<std::pair<SiteOrdinal, DbVersion>> transaction_;  // of the builder's last row

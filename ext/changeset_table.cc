@@ -202,9 +202,9 @@ Status ParseSelection(Connection* c, const char* who, sqlite3_value* value, Sele
     TRIBUTARY_RETURN_IF_ERROR(
         ReadNames(c, who, "SELECT value FROM json_each(?1)", json, false, selection));
   } else if (type == "object") {
-    TRIBUTARY_RETURN_IF_ERROR(
-        ReadNames(c, who, "SELECT t.key, c.value FROM json_each(?1) AS t LEFT JOIN json_each(t.value) AS c", json, true,
-        selection));
+    TRIBUTARY_RETURN_IF_ERROR(ReadNames(
+        c, who, "SELECT t.key, c.value FROM json_each(?1) AS t LEFT JOIN json_each(t.value) AS c",
+        json, true, selection));
   }
   Scope& scope = selection->scope;
   if (scope.empty()) {

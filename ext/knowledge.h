@@ -21,7 +21,7 @@
 //
 // Stored: V in crsql_tracked_peers with a tag of its own, per scope; transfers in crsql_transfers
 // (made when first needed): item 0 is the state as message Have (known: until; unfinished: what
-// arrived), items from 1 on are frames that wait for others.
+// arrived), items from 1 on are frames that wait for others, with their headers.
 #ifndef TRIBUTARY_EXT_KNOWLEDGE_H_
 #define TRIBUTARY_EXT_KNOWLEDGE_H_
 
@@ -60,11 +60,14 @@ struct TransferState {
 Status LoadTransfer(Connection* c, const SiteId& sender, const Scope& scope, TransferState* state);
 Status SaveTransfer(Connection* c, const SiteId& sender, const Scope& scope,
                     const TransferState& state);
-// Forgets the state and what is held.
-Status EndTransfer(Connection* c, const SiteId& sender, const Scope& scope);
+// Forgets the transfers of that scope, from whomever, that can bring nothing any more: their states
+// and what is held.
+Status EndTransfers(Connection* c, const Scope& scope);
 
-// Frames of that transfer that cannot be applied without others.
-Status HoldFrame(Connection* c, const SiteId& sender, const Scope& scope, std::string_view frame);
+// Frames of that transfer that cannot be applied without others. `header` is the frame's: kept in a
+// column of its own, as each further piece looks at all of them.
+Status HoldFrame(Connection* c, const SiteId& sender, const Scope& scope, std::string_view header,
+                 std::string_view frame);
 Status DropHeld(Connection* c, const SiteId& sender, const Scope& scope, int64_t item);
 struct HeldFrame {
   int64_t item;

@@ -117,6 +117,20 @@ bool ReadLoose(pbf_reader in, Have::Loose* l) {
   return has_site;
 }
 
+// Spans come in ascending order.
+bool ReadCovers(const pbf_reader& in, std::vector<SiteSpan>* covers) {
+  SiteSpan span;
+  if (covers->size() == Coverage::kMaxSpans || !ReadSpan(in, &span)) return false;
+  if (!covers->empty()) {
+    const SiteSpan& before = covers->back();
+    const bool ascending =
+        before.site < span.site || (before.site == span.site && before.end <= span.begin);
+    if (!ascending) return false;
+  }
+  covers->push_back(span);
+  return true;
+}
+
 bool ReadHeaderField(pbf_reader* in, ChangesetHeader* h, bool* has_sender) {
   switch (in->tag_and_type()) {
     case Bytes(1):
@@ -134,9 +148,7 @@ bool ReadHeaderField(pbf_reader* in, ChangesetHeader* h, bool* has_sender) {
     case Bytes(5):
       return ReadSiteVersion(in->get_message(), &h->until);
     case Bytes(6):
-      h->covers.emplace_back();
-      return h->covers.size() <= Coverage::kMaxSpans &&
-             ReadSpan(in->get_message(), &h->covers.back());
+      return ReadCovers(in->get_message(), &h->covers);
     case Bytes(7):
       h->tables.emplace_back(View(in));
       return h->tables.size() <= ChangesetHeader::kMaxTables;

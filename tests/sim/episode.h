@@ -23,6 +23,8 @@ struct Counts {
   int64_t writes = 0;      // rows changed by SQL
   int64_t applies = 0;     // rows inserted into crsql_changes
   int64_t deliveries = 0;  // batches of these
+  int64_t pieces = 0;      // changesets applied
+  int64_t transfers = 0;   // asked for
   int64_t rollbacks = 0;   // of transactions and savepoints
   int64_t errors = 0;      // statements that failed as they should
   int64_t reopens = 0;
