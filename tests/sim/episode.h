@@ -25,6 +25,7 @@ struct Counts {
   int64_t deliveries = 0;  // batches of these
   int64_t pieces = 0;      // changesets applied
   int64_t transfers = 0;   // asked for
+  int64_t laws = 0;        // claims of knowledge tried
   int64_t rollbacks = 0;   // of transactions and savepoints
   int64_t errors = 0;      // statements that failed as they should
   int64_t reopens = 0;

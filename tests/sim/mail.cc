@@ -71,6 +71,39 @@ void Mail::Exchange(Replica* from, Replica* to) {
   Deliver(to, arriving);
 }
 
+void Mail::ExpectLaw(Replica* who) {
+  const Cell tables = SomeTables();
+  for (const Replica& other : world_.replicas()) {
+    if (&other != who) ExpectLaw(who, other, tables);
+  }
+}
+
+void Mail::ExpectLaw(Replica* who, const Replica& other, const Cell& tables) {
+  Db& db = *who->db;
+  const Outcome known = db.Run(
+      "SELECT key, value FROM json_each(json_extract(crsql_version_vector_json("
+      "crsql_version_vector(?1)), '$.known'))",
+      {tables});
+  const std::string before = db.Get("SELECT crsql_digest()");
+  db.Do("BEGIN");
+  for (const testing::Row& row : known.rows) {
+    std::string condition =
+        "site_id = x'" + row[0].bytes + "' AND db_version <= " + std::to_string(row[1].integer);
+    if (tables.type != SQLITE_NULL) {
+      condition +=
+          " AND \"table\" IN (SELECT value FROM json_each(" + TextLiteral(tables.bytes) + "))";
+    }
+    const std::string error = testing::ApplyEach(db, testing::ReadChanges(*other.db, condition));
+    const std::string after = db.Get("SELECT crsql_digest()");
+    episode_.counts->laws++;
+    if (!error.empty() || after != before || db.Int("SELECT crsql_rows_impacted()") != 0) {
+      world_.Fail(std::string(1, who->name) + " claims to know " + row[0].bytes + " up to " +
+                  std::to_string(row[1].integer) + ", but learns from " + other.name + " " + error);
+    }
+  }
+  db.Do("ROLLBACK");
+}
+
 void Mail::Settle() {
   episode_.log.emplace_back("-- all to all, by changesets");
   std::vector<Replica>& replicas = world_.replicas();

@@ -21,8 +21,12 @@ class Mail {
   void Exchange(Replica* from, Replica* to);
   // Everything to everyone, and then nobody has anything to say any more.
   void Settle();
+  // Law (K) of ext/knowledge.h: of what `who` claims to know nothing that another holds is news to
+  // it. Only where no single records travel beside the changesets.
+  void ExpectLaw(Replica* who);
 
  private:
+  void ExpectLaw(Replica* who, const Replica& other, const testing::Cell& tables);
   std::vector<std::string> Ask(Replica* from, Replica* to, const testing::Cell& tables);
   void Deliver(Replica* to, const std::vector<std::string>& pieces);
   void Apply(Replica* to, const std::string& piece);

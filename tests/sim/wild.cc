@@ -23,11 +23,13 @@ class WildRun {
         mail_(episode, &random_, &world_, tables_) {}
 
   void Run() {
+    only_changesets_ = random_.OneIn(2);
+    if (only_changesets_) episode_.Note("changesets alone");
     world_.Open(3, random_.OneIn(6) ? std::vector<std::string>{"UTF-8", "UTF-16le", "UTF-16be"}
                                     : std::vector<std::string>{"UTF-8"});
     for (Replica& r : world_.replicas()) SetUp(&r);
     for (int step = 0; step < episode_.steps; step++) Step();
-    if (random_.OneIn(2)) {
+    if (!only_changesets_ && random_.OneIn(2)) {
       world_.Settle();
     } else {
       mail_.Settle();
@@ -87,8 +89,9 @@ class WildRun {
   void Deliver(Replica* to) {
     Replica* from = &world_.Any();
     if (from == to) return;
-    if (random_.OneIn(2)) {
+    if (only_changesets_ || random_.OneIn(2)) {
       mail_.Exchange(from, to);
+      if (only_changesets_) mail_.ExpectLaw(to);
       return;
     }
     std::string condition = "1";
@@ -158,6 +161,7 @@ class WildRun {
   RandomSchema schema_;
   std::vector<std::string> tables_;
   Mail mail_;
+  bool only_changesets_ = false;  // no rows of crsql_changes
 };
 
 }  // namespace
