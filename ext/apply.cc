@@ -73,10 +73,19 @@ class Applier {
     stored_ = !state_.until.empty() || !state_.received.empty();
     held_.clear();
     if (stored_) TRIBUTARY_RETURN_IF_ERROR(LoadHeld());
-    if (!state_.until.MergeMax(header_.until)) return Wrong("the changeset names too many sites");
+    TRIBUTARY_RETURN_IF_ERROR(NoteLatest());
     if (!AllArrived()) TRIBUTARY_RETURN_IF_ERROR(Take());
     writing_ = true;
     return Conclude();
+  }
+
+  Status NoteLatest() {
+    if (!header_.covers.empty() && header_.until.Covers(state_.until)) {
+      state_.transfer = header_.transfer;
+      state_.loose_pieces = header_.loose_pieces;
+    }
+    if (!state_.until.MergeMax(header_.until)) return Wrong("the changeset names too many sites");
+    return {};
   }
 
   // What waited, and came from another sender meanwhile, is not needed any more.
@@ -122,7 +131,11 @@ class Applier {
   Status Take() {
     std::vector<int64_t> with;  // held pieces to be applied before this one; 0 is this one
     const bool applicable = Chain(&with);
-    if (!state_.received.AddAll(header_.covers)) {
+    // Pieces that cover nothing are counted, unless nothing depends on them.
+    const bool counts = header_.covers.empty() && !header_.until.empty();
+    const DbVersion number(int64_t{header_.piece} + 1);
+    const SiteSpan loose{LooseSite(header_.transfer), {number, Seq(0)}, After(number)};
+    if (!state_.received.AddAll(header_.covers) || (counts && !state_.received.Add(loose))) {
       return Wrong("the changeset covers more spans than a replica keeps of one transfer");
     }
     if (!applicable) TRIBUTARY_RETURN_IF_ERROR(CheckBody());
@@ -137,7 +150,7 @@ class Applier {
         if (!there && (complete || alone)) with.push_back(h.item);
       }
     }
-    TRIBUTARY_RETURN_IF_ERROR(Apply(with, !complete && !header_.covers.empty()));
+    TRIBUTARY_RETURN_IF_ERROR(Apply(with, !complete));
     for (const int64_t item : with) {
       if (item == 0) continue;
       TRIBUTARY_RETURN_IF_ERROR(DropHeld(c_, header_.sender, header_.tables, item));
@@ -249,6 +262,11 @@ class Applier {
 
   // Whether all between what is known here and what the sender knew has come.
   bool Complete() const {
+    const LogPoint first = After(DbVersion(0));
+    if (state_.received.End(LooseSite(state_.transfer), first) <
+        After(DbVersion(state_.loose_pieces))) {
+      return false;
+    }
     const auto& all = state_.until.entries();
     return std::all_of(all.begin(), all.end(), [this](const VersionVector::Entry& e) {
       return known_.Covers(e.site, e.version) ||
@@ -261,8 +279,6 @@ class Applier {
       TRIBUTARY_RETURN_IF_ERROR(RaiseKnown(c_, header_.tables, state_.until));
       return EndTransfers(c_, header_.tables);
     }
-    // What covers nothing is not part of what must be complete.
-    if (header_.covers.empty() && !stored_) return {};
     return SaveTransfer(c_, header_.sender, header_.tables, state_);
   }
 

@@ -26,12 +26,12 @@ Status ChangesetSource::Start(const Have& have, Selection selection, size_t max_
   }
   TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c_, scope_, &common_.until));
   common_.tables = scope_;
+  TRIBUTARY_RETURN_IF_ERROR(Plan(have));
   std::string id(BytesOf(common_.sender));
   common_.until.Encode(&id);
   id.append(have.Encode());
   for (const std::string& name : scope_) id.append(name).push_back('\0');
-  common_.transfer = XXH3_64bits(id.data(), id.size());
-  TRIBUTARY_RETURN_IF_ERROR(Plan(have));
+  common_.transfer = XXH3_64bits_withSeed(id.data(), id.size(), loose_hash_);
   if (segments_.empty()) return {};
   writes_ = c_->flushes();
   done_ = false;
@@ -45,6 +45,8 @@ void ChangesetSource::Stop() {
   segment_ = 0;
   scanning_ = false;
   piece_ = 0;
+  loose_pieces_ = 0;
+  loose_hash_ = 0;
   inside_ = false;
   transaction_.reset();
   covers_.clear();
@@ -53,7 +55,7 @@ void ChangesetSource::Stop() {
   last_table_ = nullptr;
 }
 
-// Sites in the order of their ids, what is known before what is loose.
+// Sites in the order of their ids, what is loose before what is known.
 Status ChangesetSource::Plan(const Have& have) {
   std::vector<SiteOrdinal> ordinals;
   TRIBUTARY_RETURN_IF_ERROR(c_->stores().sites.All(&ordinals));
@@ -68,12 +70,13 @@ Status ChangesetSource::Plan(const Have& have) {
     for (const auto& [site, ordinal] : sites) {
       segments_.push_back({ordinal, site, After(DbVersion(0)), kEndOfLog, true});
     }
+    common_.until = {};
     return {};
   }
-  for (const auto& [site, ordinal] : sites) PlanKnown(have, ordinal, site);
   for (const auto& [site, ordinal] : sites) {
     TRIBUTARY_RETURN_IF_ERROR(PlanLoose(have, ordinal, site));
   }
+  for (const auto& [site, ordinal] : sites) PlanKnown(have, ordinal, site);
   return {};
 }
 
@@ -112,6 +115,7 @@ Status ChangesetSource::PlanLoose(const Have& have, SiteOrdinal ordinal, const S
   if (comparable && std::find(have.loose.begin(), have.loose.end(), ours) != have.loose.end()) {
     return {};
   }
+  loose_hash_ += ours.hash + ours.records;
   segments_.push_back({ordinal, site, After(from), kEndOfLog, true});
   return {};
 }
@@ -139,7 +143,8 @@ Status ChangesetSource::Next() {
 // that all of a piece can be skipped by what it covers; and as only the begin and the end of a
 // piece can say that they lie within a transaction.
 bool ChangesetSource::MustBegin(const Segment& s) const {
-  return !scanning_ && !covers_.empty() && (s.loose || s.begin.seq > Seq(0));
+  if (scanning_) return false;
+  return covers_.empty() ? !s.loose && !builder_.empty() : s.begin.seq > Seq(0);
 }
 
 // *full: there is more to come.
@@ -262,6 +267,11 @@ void ChangesetSource::Finish(bool last) {
   header_.continues = inside_;
   header_.continued = cut_inside_;
   header_.covers = std::exchange(covers_, {});
+  if (header_.covers.empty()) {
+    loose_pieces_++;
+  } else {
+    header_.loose_pieces = loose_pieces_;
+  }
   header_.transactions = builder_.transactions();
   header_.rows = builder_.rows();
   header_.cells = builder_.cells();

@@ -66,6 +66,8 @@ class ChangesetSource {
   bool scanning_ = false;
   LogPoint covered_;  // of the present segment, by pieces before and this one's spans so far
   uint32_t piece_ = 0;
+  uint32_t loose_pieces_ = 0;
+  uint64_t loose_hash_ = 0;
   bool inside_ = false;  // the piece begins in a transaction that must stay whole
   bool cut_inside_ = false;
   bool ends_whole_ = false;  // the piece goes on with the rest of such a one: cut behind it

@@ -78,10 +78,20 @@ Status ParseState(std::string_view data, TransferState* state) {
   }
   state->until = std::move(have.known);
   if (!have.unfinished.empty()) state->received = std::move(have.unfinished[0].received);
+  if (!have.loose.empty()) {
+    state->transfer = have.loose[0].hash;
+    state->loose_pieces = static_cast<uint32_t>(have.loose[0].records);
+  }
   return {};
 }
 
 }  // namespace
+
+SiteId LooseSite(uint64_t transfer) {
+  SiteId site;
+  for (size_t i = 0; i < 8; i++) site.bytes[8 + i] = static_cast<uint8_t>(transfer >> (8 * i));
+  return site;
+}
 
 Status LoadKnown(Connection* c, const Scope& scope, VersionVector* known) {
   *known = {};
@@ -138,6 +148,7 @@ Status SaveTransfer(Connection* c, const SiteId& sender, const Scope& scope,
   Have have;
   have.known = state.until;
   have.unfinished.push_back({sender, state.received});
+  have.loose.push_back({LooseSite(state.transfer), state.loose_pieces, state.transfer});
   const std::string data = have.Encode();
   Statement s;
   bool has;

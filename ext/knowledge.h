@@ -15,9 +15,10 @@
 // snapshots of the sender. Each says which spans of whose logs it covers. What S had live in a span
 // at a later snapshot it had live, too, at an earlier one, as no cell comes back to life and what S
 // knows of the span was closed; so R may join spans of several snapshots. V moves once they cover
-// all between V_R and the *latest* snapshot's V_S: a cell that an early piece left out, as
-// something newer beat it, has that newer one in the rest. Spans of two senders cannot be joined:
-// what beats a cell here may lie in a span that only the other sender covered.
+// all between V_R and the *latest* snapshot's V_S, and what S held beyond V_S (records that came to
+// it without the promise that nothing is missing) has come, too: a cell that an early piece left
+// out, as something newer beat it, has that newer one in the rest or there. Spans of two senders
+// cannot be joined: what beats a cell here may lie in a span that only the other sender covered.
 //
 // Stored: V in crsql_tracked_peers with a tag of its own, per scope; transfers in crsql_transfers
 // (made when first needed): item 0 is the state as message Have (known: until; unfinished: what
@@ -56,7 +57,12 @@ Status RaiseKnown(Connection* c, const Scope& scope, const VersionVector& known)
 struct TransferState {
   VersionVector until;  // what the sender knew at its latest snapshot
   Coverage received;
+  // Of the latest transfer: how many pieces of it cover nothing, which arrive as versions from 1 on
+  // of the site that LooseSite names.
+  uint64_t transfer = 0;
+  uint32_t loose_pieces = 0;
 };
+SiteId LooseSite(uint64_t transfer);
 Status LoadTransfer(Connection* c, const SiteId& sender, const Scope& scope, TransferState* state);
 Status SaveTransfer(Connection* c, const SiteId& sender, const Scope& scope,
                     const TransferState& state);

@@ -167,6 +167,9 @@ bool ReadHeaderField(pbf_reader* in, ChangesetHeader* h, bool* has_sender) {
     case Varint(12):
       h->continued = in->get_uint64() != 0;
       return true;
+    case Varint(13):
+      h->loose_pieces = in->get_uint32();
+      return true;
     default:
       in->skip();
       return true;
@@ -190,6 +193,7 @@ std::string ChangesetHeader::Encode() const {
   out.add_uint64(10, cells);
   if (continues) out.add_bool(11, true);
   if (continued) out.add_bool(12, true);
+  if (loose_pieces != 0) out.add_uint32(13, loose_pieces);
   return data;
 }
 

@@ -301,8 +301,8 @@ TEST_F(Transfers, DifferentRecordsOnBothSides) {
   Equal(a_, c_);
 }
 
-// Known to fail: nothing makes V wait for the pieces that cover nothing.
-TEST_F(Transfers, DISABLED_RecordsThatBeatWhatIsKnown) {
+// V waits for the pieces that cover nothing.
+TEST_F(Transfers, RecordsThatBeatWhatIsKnown) {
   Fill(a_, 1, 1);
   Send(a_, c_);
   c_.Do("UPDATE foo SET b = 'c'");
