@@ -2,8 +2,9 @@
 //
 // - oracle: simple tables and structured writes; a naive model says exactly what crsql_changes
 //   and the tables must hold on every replica after every step;
-// - wild: random schemas and random SQL on three replicas with any kind of delivery; in the end
-//   all replicas must be equal bit for bit;
+// - wild: random schemas and random SQL on three replicas with any kind of delivery, by rows of
+//   crsql_changes and by changesets; what a replica claims to know it must know, and in the end all
+//   replicas must be equal bit for bit;
 // - twin: the same random script on plain SQLite and on replicated tables; every statement must
 //   give the same rows, counts, rowids and errors.
 #ifndef TRIBUTARY_TESTS_SIM_EPISODE_H_
