@@ -87,7 +87,6 @@ void WriteJson(const FolderReport& r, double seconds) {
   json.EndArray();
   json.Key("seconds").Real(seconds);
   json.EndObject();
-  std::fputc('\n', stdout);
   std::fflush(stdout);
 }
 

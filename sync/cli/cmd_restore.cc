@@ -107,55 +107,55 @@ Status Choose(const Context& context, Source* source) {
   return {};
 }
 
-// Which segments it takes, and what is missing of them.
+// Which segments it takes, and what is missing.
 void MakeSourcePlan(Source* source) {
   source->plan = folder::MakePlan(source->segments, {});
   source->missing.clear();
   source->latest = nullptr;
   for (const SegmentFile* s : source->segments) {
-    if (s->damaged || !source->plan.reached.Covers(s->head.until)) {
-      source->missing.push_back(s->path + (s->damaged ? " is damaged" : " builds on others"));
+    if (!source->plan.reached.Covers(s->head.until)) {
+      if (!s->damaged) source->missing.push_back(s->path + " builds on what is not there");
       continue;
     }
-    const bool later = source->latest == nullptr ||
-                       s->head.time_ms >= source->latest->head.time_ms;
-    if (later) source->latest = s;
+    const bool later =
+        source->latest == nullptr || s->head.time_ms >= source->latest->head.time_ms;
+    if (later && !s->damaged) source->latest = s;
   }
 }
 
-// Reads everything before anything is made. Fails, or leaves out what cannot be used.
+// Reads everything before anything is made. What is damaged does not matter where another segment
+// has the same.
 Status Verify(bool partial, Progress* progress, Source* source) {
   progress->Part("verifying");
+  std::vector<std::string> damaged;
+  for (const folder::Problem& p : source->listing.problems) {
+    damaged.push_back(p.path + ": " + p.text);
+  }
   for (bool sound = false; !sound;) {
     sound = true;
     MakeSourcePlan(source);
     for (const SegmentFile* step : source->plan.steps) {
       const absl::Status read = source->folder.ReadSegment(*step, nullptr);
       if (read.ok()) continue;
-      if (!partial) {
-        return {ExitCode::kFailed, std::string(read.message()) +
-                                       "; --at an earlier time, or --partial leaves it out"};
-      }
       for (SegmentFile& s : source->listing.segments) s.damaged |= s.path == step->path;
+      damaged.emplace_back(read.message());
       sound = false;
       break;
     }
   }
+  bool lost = !source->missing.empty();
+  for (const SegmentFile* s : source->segments) {
+    lost |= s->damaged && !source->plan.reached.Covers(s->head.until);
+  }
+  if (!lost && source->latest != nullptr && source->listing.problems.empty()) return {};
+  source->missing.insert(source->missing.begin(), damaged.begin(), damaged.end());
+  const std::string first = source->missing.empty() ? "" : source->missing[0];
   if (source->latest == nullptr) {
-    return {ExitCode::kFailed, source->folder.path() + ": nothing of it can be used: " +
-                                   (source->missing.empty() ? "" : source->missing[0])};
+    return {ExitCode::kFailed, source->folder.path() + ": nothing of it can be used: " + first};
   }
   if (partial) return {};
-  if (!source->missing.empty()) {
-    return {ExitCode::kFailed, source->folder.path() + ": incomplete: " + source->missing[0] +
-                                   " that are not there; --partial restores what can be"};
-  }
-  if (!source->listing.problems.empty()) {
-    const folder::Problem& p = source->listing.problems[0];
-    return {ExitCode::kFailed, source->folder.path() + "/" + p.path + ": " + p.text +
-                                   "; --partial restores without it"};
-  }
-  return {};
+  return {ExitCode::kFailed, source->folder.path() + ": incomplete: " + first +
+                                 "; go back further with --at, or --partial leaves it out"};
 }
 
 Status Build(Database* db,

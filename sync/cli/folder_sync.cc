@@ -81,22 +81,39 @@ Status FolderSync::Round(Progress* progress, FolderReport* report) {
   *report = {};
   damaged_.clear();  // a file may have been mended since
   TRIBUTARY_RETURN_IF_ERROR(Rescan());
-  if (options_.verify) {
-    options_.verify = false;
-    progress->Part("verifying");
-    for (SegmentFile& s : listing_.segments) {
-      if (s.head.site != site_ && !options_.backup) continue;
-      const absl::Status status = folder_.ReadSegment(s, nullptr);
-      if (status.ok()) continue;
-      s.damaged = true;
-      damaged_.push_back(s.path);
-      report->problems.push_back({s.path, std::string(status.message())});
-    }
-  }
+  if (options_.verify) TRIBUTARY_RETURN_IF_ERROR(Verify(progress, report));
   if (!options_.backup) TRIBUTARY_RETURN_IF_ERROR(Pull(progress, report));
   progress->Part("writing");
   TRIBUTARY_RETURN_IF_ERROR(Push(report));
+  TRIBUTARY_RETURN_IF_ERROR(RemoveDamaged());
   for (const folder::Problem& p : listing_.problems) report->problems.push_back(p);
+  return {};
+}
+
+Status FolderSync::Verify(Progress* progress, FolderReport* report) {
+  options_.verify = false;  // once, if this goes on
+  progress->Part("verifying");
+  const std::string own = folder::SiteName(site_) + "/";
+  for (SegmentFile& s : listing_.segments) {
+    if (s.head.site != site_) continue;
+    const absl::Status status = folder_.ReadSegment(s, nullptr);
+    if (status.ok()) continue;
+    s.damaged = true;
+    damaged_.push_back(s.path);
+    report->problems.push_back({s.path, std::string(status.message())});
+    if (absl::IsDataLoss(status) && s.path.starts_with(own)) to_remove_.push_back(s.path);
+  }
+  for (const folder::Problem& p : listing_.problems) {
+    if (p.path.starts_with(own)) to_remove_.push_back(p.path);
+  }
+  return {};
+}
+
+Status FolderSync::RemoveDamaged() {
+  for (const std::string& path : to_remove_) {
+    TRIBUTARY_RETURN_IF_ERROR(FromAbsl(folder_.Remove(path)));
+  }
+  to_remove_.clear();
   return {};
 }
 
@@ -210,7 +227,7 @@ Status FolderSync::Publish(const Have& mine, FolderReport* report) {
   if (news || other_schema || snapshot) {
     TRIBUTARY_RETURN_IF_ERROR(FromAbsl(folder_.WriteSchema(site_, schema, &common.schema)));
   }
-  if ((news || other_schema) && !(snapshot && base.empty())) {
+  if ((news && !(snapshot && base.empty())) || (other_schema && !snapshot)) {
     TRIBUTARY_RETURN_IF_ERROR(Write(common, base, loose, other_schema, report));
   }
   if (snapshot) TRIBUTARY_RETURN_IF_ERROR(Write(common, {}, {}, true, report));
@@ -261,7 +278,7 @@ Status FolderSync::Compact(const SegmentHead& common, FolderReport* report) {
   }
   std::vector<VersionVector> readers = listing_.Readers(site_);
   for (const SegmentFile* s : folder::Removable(all, site_, readers)) {
-    TRIBUTARY_RETURN_IF_ERROR(FromAbsl(folder_.Remove(*s)));
+    TRIBUTARY_RETURN_IF_ERROR(FromAbsl(folder_.Remove(s->path)));
     ++report->removed;
   }
   return {};

@@ -48,6 +48,8 @@ class FolderSync {
   Status Round(Progress* progress, FolderReport* report);
 
  private:
+  Status Verify(Progress* progress, FolderReport* report);
+  Status RemoveDamaged();
   Status Pull(Progress* progress, FolderReport* report);
   Status Apply(const folder::SegmentFile& segment, Progress* progress, FolderReport* report);
   Status Push(FolderReport* report);
@@ -65,6 +67,7 @@ class FolderSync {
   SiteId site_;
   folder::Listing listing_;
   std::vector<std::string> damaged_;  // paths, found by reading
+  std::vector<std::string> to_remove_;  // of one's own, once what they had is written again
 };
 
 // What this replica knows.

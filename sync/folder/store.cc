@@ -213,8 +213,8 @@ absl::Status Folder::ReadSchema(const Listing& listing, const Checksum& checksum
   return absl::OkStatus();
 }
 
-absl::Status Folder::Remove(const SegmentFile& segment) const {
-  const std::string full = absl::StrCat(path_, "/", segment.path);
+absl::Status Folder::Remove(std::string_view path) const {
+  const std::string full = absl::StrCat(path_, "/", path);
   return unlink(full.c_str()) == 0 || errno == ENOENT ? absl::OkStatus()
                                                       : Failed(full, "cannot remove it");
 }

@@ -58,7 +58,7 @@ class Folder {
   absl::Status WriteMarker(const Marker& marker) const;
   // Leaves a schema that is there already as it is.
   absl::Status WriteSchema(const SiteId& site, const Schema& schema, Checksum* checksum) const;
-  absl::Status Remove(const SegmentFile& segment) const;
+  absl::Status Remove(std::string_view path) const;  // below the folder
   // Removes what a writer of that site left behind that was killed.
   void CleanUp(const SiteId& site) const;
 
