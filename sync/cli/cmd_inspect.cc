@@ -20,7 +20,8 @@ using folder::SiteName;
 constexpr std::string_view kDetails =
     "For a file (a segment, a marker, a schema, or changesets one after the other): each frame\n"
     "with its sender, what it covers, its counts, sizes and checksum. For a folder: its segments,\n"
-    "which are the points in time that tributary restore knows, and its replicas. Says which files\n"
+    "which are the points in time that tributary restore knows, and its replicas. Says which "
+    "files\n"
     "are damaged, where, and ends with 1 then; of a folder, --verify reads all of every segment.\n"
     "--content shows the rows of changesets, as JSON.\n\n"
     "Examples:\n"
@@ -125,13 +126,13 @@ std::string ShowSpan(const SiteSpan& s) {
 std::string ChecksumText(std::string_view frame) { return Hex(frame.substr(20, 16)); }
 
 void PrintFrame(const FrameReport& r) {
-  std::printf("%10llu  %-9s  %s%s  checksum %s\n", static_cast<unsigned long long>(r.offset),
-              r.kind.c_str(), Bytes(static_cast<int64_t>(r.data.size())).c_str(),
-              r.frame.compressed()
-                  ? (" (" + Bytes(static_cast<int64_t>(r.frame.body_size())) + " uncompressed)")
-                        .c_str()
-                  : "",
-              ChecksumText(r.data).c_str());
+  std::printf(
+      "%10llu  %-9s  %s%s  checksum %s\n", static_cast<unsigned long long>(r.offset),
+      r.kind.c_str(), Bytes(static_cast<int64_t>(r.data.size())).c_str(),
+      r.frame.compressed()
+          ? (" (" + Bytes(static_cast<int64_t>(r.frame.body_size())) + " uncompressed)").c_str()
+          : "",
+      ChecksumText(r.data).c_str());
   const auto line = [](const std::string& text) {
     std::printf("%s\n", Wrap(text, "            ", 100).c_str());
   };
@@ -147,8 +148,8 @@ void PrintFrame(const FrameReport& r) {
   } else if (r.kind == "segment") {
     const folder::SegmentHead& h = r.segment;
     line("of " + SiteName(h.site) + ", " + ShowTime(h.time_ms) + ": " + number(h.frames) +
-         " changesets, " + number(h.transactions) + " transactions, " + number(h.rows) +
-         " rows, " + number(h.size) + " bytes");
+         " changesets, " + number(h.transactions) + " transactions, " + number(h.rows) + " rows, " +
+         number(h.size) + " bytes");
     line("from " + ShowVector(h.base) + " to " + ShowVector(h.until));
   } else if (r.kind == "marker") {
     line("of " + SiteName(r.marker.site) + ", " + ShowTime(r.marker.time_ms) + ": knows " +
@@ -164,7 +165,8 @@ void PrintFrame(const FrameReport& r) {
 
 void WriteVector(JsonWriter* json, std::string_view key, const VersionVector& v) {
   json->Key(key).BeginObject();
-  for (const VersionVector::Entry& e : v.entries()) json->Key(SiteName(e.site)).Int(e.version.value);
+  for (const VersionVector::Entry& e : v.entries())
+    json->Key(SiteName(e.site)).Int(e.version.value);
   json->EndObject();
 }
 
@@ -252,13 +254,15 @@ Status InspectFile(const Context& context, const std::string& path) {
   }
   const bool is_segment = head.site != SiteId();
   if (error.empty() && frames == 0) error = "is empty";
-  if (error.empty() && is_segment && (head.size != file.offset() || sum.Finish() != head.checksum)) {
+  if (error.empty() && is_segment &&
+      (head.size != file.offset() || sum.Finish() != head.checksum)) {
     error = "the segment's frames do not belong together, or some are missing: it has " +
             WithCommas(static_cast<int64_t>(file.offset())) + " of " +
             WithCommas(static_cast<int64_t>(head.size)) + " bytes";
   }
-  if (!error.empty()) error = "frame " + std::to_string(frames + 1) + " at byte " +
-                              std::to_string(file.offset()) + ": " + error;
+  if (!error.empty())
+    error = "frame " + std::to_string(frames + 1) + " at byte " + std::to_string(file.offset()) +
+            ": " + error;
   if (context.json) {
     json.EndArray();
     if (!error.empty()) json.Key("problem").String(error);
@@ -277,7 +281,8 @@ void PrintFolder(const Context& context, const folder::Listing& listing) {
     return a->head.time_ms < b->head.time_ms;
   });
   for (const SegmentFile* s : sorted) {
-    table.Add({ShowTime(s->head.time_ms), s->path.substr(0, 8) + "…" + s->path.substr(s->path.rfind('/')),
+    table.Add({ShowTime(s->head.time_ms),
+               s->path.substr(0, 8) + "…" + s->path.substr(s->path.rfind('/')),
                OneLine(ShowVector(s->head.base), 40), OneLine(ShowVector(s->head.until), 40),
                WithCommas(static_cast<int64_t>(s->head.rows)),
                Bytes(static_cast<int64_t>(s->head.size))});

@@ -80,10 +80,12 @@ Status FindToken(const std::vector<const SegmentFile*>& all, const std::string& 
   std::sort(times.begin(), times.end());
   const bool found = !times.empty() && covers(times.back());
   if (malformed) {
-    return {ExitCode::kUsage, "'" + token + "' is neither a time (as 2026-11-23 12:00:05) nor a token"};
+    return {ExitCode::kUsage,
+            "'" + token + "' is neither a time (as 2026-11-23 12:00:05) nor a token"};
   }
   if (!found) return {ExitCode::kDifferent, "the folder does not have what the token names"};
-  *time_ms = *std::partition_point(times.begin(), times.end(), [&](int64_t t) { return !covers(t); });
+  *time_ms =
+      *std::partition_point(times.begin(), times.end(), [&](int64_t t) { return !covers(t); });
   return {};
 }
 
@@ -117,8 +119,7 @@ void MakeSourcePlan(Source* source) {
       if (!s->damaged) source->missing.push_back(s->path + " builds on what is not there");
       continue;
     }
-    const bool later =
-        source->latest == nullptr || s->head.time_ms >= source->latest->head.time_ms;
+    const bool later = source->latest == nullptr || s->head.time_ms >= source->latest->head.time_ms;
     if (later && !s->damaged) source->latest = s;
   }
 }
@@ -158,8 +159,7 @@ Status Verify(bool partial, Progress* progress, Source* source) {
                                  "; go back further with --at, or --partial leaves it out"};
 }
 
-Status Build(Database* db,
-             const folder::Schema& schema, Progress* progress, Source* source) {
+Status Build(Database* db, const folder::Schema& schema, Progress* progress, Source* source) {
   // Nobody sees the file before it is complete: it needs no journal on the disk.
   TRIBUTARY_RETURN_IF_ERROR(db->Exec("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF"));
   for (const std::string& sql : schema.setup) TRIBUTARY_RETURN_IF_ERROR(db->Exec(sql));
@@ -197,8 +197,8 @@ Status Build(Database* db,
 Status BuildFile(const Context& context, const std::string& target, Progress* progress,
                  Source* source) {
   folder::Schema schema;
-  TRIBUTARY_RETURN_IF_ERROR(FromAbsl(source->folder.ReadSchema(
-      source->listing, source->latest->head.schema, &schema)));
+  TRIBUTARY_RETURN_IF_ERROR(
+      FromAbsl(source->folder.ReadSchema(source->listing, source->latest->head.schema, &schema)));
   const std::string temporary = target + "." + std::to_string(getpid()) + ".tmp";
   Status built;
   {
@@ -227,7 +227,8 @@ Status BuildFile(const Context& context, const std::string& target, Progress* pr
 
 Status RunRestore(const Context& context) {
   const std::string target = context.args.Get("--to");
-  if (target.empty()) return {ExitCode::kUsage, "restore needs a name for the new file: --to NEW.db"};
+  if (target.empty())
+    return {ExitCode::kUsage, "restore needs a name for the new file: --to NEW.db"};
   struct stat there {};
   if (stat(target.c_str(), &there) == 0) {
     return {ExitCode::kDifferent, target + ": exists already; restore makes a new file"};

@@ -183,12 +183,13 @@ Status FolderSync::Push(FolderReport* report) {
   TRIBUTARY_RETURN_IF_ERROR(LoadHave(db_, &mine));
   const DbVersion published = folder::Reach(Basis()).Of(site_);
   if (published > mine.known.Of(site_)) {
-    return {ExitCode::kDifferent,
-            db_.path() + ": this replica has published its transaction " +
-                std::to_string(published.value) + ", but the file ends at " +
-                std::to_string(mine.known.Of(site_).value) +
-                ": it was put back from an older copy; make a new replica with: tributary restore " +
-                folder_.path() + " --to NEW.db"};
+    return {
+        ExitCode::kDifferent,
+        db_.path() + ": this replica has published its transaction " +
+            std::to_string(published.value) + ", but the file ends at " +
+            std::to_string(mine.known.Of(site_).value) +
+            ": it was put back from an older copy; make a new replica with: tributary restore " +
+            folder_.path() + " --to NEW.db"};
   }
   TRIBUTARY_RETURN_IF_ERROR(Publish(mine, report));
   return options_.backup ? Status() : Mark(mine);
@@ -197,6 +198,7 @@ Status FolderSync::Push(FolderReport* report) {
 Status FolderSync::Publish(const Have& mine, FolderReport* report) {
   SegmentHead common;
   common.site = site_;
+  common.keep = options_.backup;
   common.until = mine.known;
   common.loose = mine.loose;
   common.time_ms = NowMilliseconds();
@@ -236,8 +238,7 @@ Status FolderSync::Publish(const Have& mine, FolderReport* report) {
 
 // Writes what lies above `base`; nothing where that is nothing, unless `always`.
 Status FolderSync::Write(const SegmentHead& common, const VersionVector& base,
-                         const std::vector<Have::Loose>& loose, bool always,
-                         FolderReport* report) {
+                         const std::vector<Have::Loose>& loose, bool always, FolderReport* report) {
   SegmentHead head = common;
   head.base = base;
   Have have;
@@ -246,13 +247,13 @@ Status FolderSync::Write(const SegmentHead& common, const VersionVector& base,
   folder::SegmentWriter writer;
   TRIBUTARY_RETURN_IF_ERROR(FromAbsl(writer.Begin(folder_, head)));
   const std::string have_bytes = have.Encode();
-  Statement s = db_.Prepare(
-      "SELECT changeset, transactions, rows, cells FROM crsql_changesets(?1, ?2)");
+  Statement s =
+      db_.Prepare("SELECT changeset, transactions, rows, cells FROM crsql_changesets(?1, ?2)");
   s.BindBlob(1, have_bytes).Bind(2, kPieceBytes);
   while (s.Step()) {
-    TRIBUTARY_RETURN_IF_ERROR(FromAbsl(writer.Add(s.Bytes(0), static_cast<uint64_t>(s.Int(1)),
-                                                  static_cast<uint64_t>(s.Int(2)),
-                                                  static_cast<uint64_t>(s.Int(3)))));
+    TRIBUTARY_RETURN_IF_ERROR(
+        FromAbsl(writer.Add(s.Bytes(0), static_cast<uint64_t>(s.Int(1)),
+                            static_cast<uint64_t>(s.Int(2)), static_cast<uint64_t>(s.Int(3)))));
   }
   TRIBUTARY_RETURN_IF_ERROR(s.status());
   if (writer.head().frames == 0 && !always) return {};

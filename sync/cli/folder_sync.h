@@ -66,7 +66,7 @@ class FolderSync {
   Options options_;
   SiteId site_;
   folder::Listing listing_;
-  std::vector<std::string> damaged_;  // paths, found by reading
+  std::vector<std::string> damaged_;    // paths, found by reading
   std::vector<std::string> to_remove_;  // of one's own, once what they had is written again
 };
 

@@ -31,9 +31,8 @@ std::vector<Option> GlobalOptions() {
 }
 
 std::vector<Command> Commands() {
-  return {InitCommand(),  SyncCommand(),   StatusCommand(), LogCommand(),
-          DiffCommand(),  CheckCommand(),  SqlCommand(),    BackupCommand(),
-          RestoreCommand(), InspectCommand()};
+  return {InitCommand(),  SyncCommand(), StatusCommand(), LogCommand(),     DiffCommand(),
+          CheckCommand(), SqlCommand(),  BackupCommand(), RestoreCommand(), InspectCommand()};
 }
 
 void PrintOptions(const std::vector<Option>& options) {

@@ -37,8 +37,8 @@ Watcher::Watcher(const std::string& database, std::string folder) : folder_(std:
   fd_ = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (fd_ < 0) return;
   // The journal and the WAL lie beside the file.
-  database_watch_ = inotify_add_watch(fd_, directory.c_str(),
-                                      IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE);
+  database_watch_ =
+      inotify_add_watch(fd_, directory.c_str(), IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE);
   Arm();
 }
 

@@ -95,6 +95,9 @@ bool ReadSegmentField(pbf_reader* in, SegmentHead* head, Have* base, Have* until
       return true;
     case Bytes(13):
       return DecodeHave(in, beyond);
+    case Varint(14):
+      head->keep = in->get_uint64() != 0;
+      return true;
     default:
       in->skip();
       return true;
@@ -154,6 +157,7 @@ std::string SegmentHead::Encode() const {
   out.add_fixed64(11, rows);
   out.add_fixed64(12, cells);
   AddBytes(&out, 13, EncodeVector(beyond));
+  if (keep) out.add_bool(14, true);
   return EncodeFrame(FrameKind::kSegment, data, {}, false);
 }
 

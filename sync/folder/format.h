@@ -27,6 +27,7 @@ struct SegmentHead {
   std::vector<Have::Loose> loose;  // what the writer held beyond `until`
   VersionVector beyond;            // the highest versions of which something is loose
   int64_t time_ms = 0;
+  bool keep = false;  // a restore point: not to be deleted
   Checksum schema{};
   uint64_t tables = 0;
   uint64_t frames = 0;

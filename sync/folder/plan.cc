@@ -105,7 +105,7 @@ Segments Removable(const Segments& segments, const SiteId& site,
                    const std::vector<VersionVector>& readers) {
   Segments removable;
   for (const SegmentFile* s : segments) {
-    if (s->damaged || s->head.site != site) continue;
+    if (s->damaged || s->head.keep || s->head.site != site) continue;
     const bool passed = std::all_of(readers.begin(), readers.end(), [&](const VersionVector& v) {
       return v.Covers(s->head.until);
     });

@@ -195,9 +195,8 @@ absl::Status Folder::ReadSchema(const Listing& listing, const Checksum& checksum
                                 Schema* schema) const {
   const auto found = listing.schemas.find(checksum);
   if (found == listing.schemas.end()) {
-    return absl::NotFoundError(absl::StrCat(path_, ": schema-",
-                                            ToHex({checksum.data(), checksum.size()}),
-                                            ".trib is missing"));
+    return absl::NotFoundError(absl::StrCat(
+        path_, ": schema-", ToHex({checksum.data(), checksum.size()}), ".trib is missing"));
   }
   const std::string full = absl::StrCat(path_, "/", found->second);
   const int fd = open(full.c_str(), O_RDONLY | O_CLOEXEC);

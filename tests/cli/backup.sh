@@ -94,7 +94,7 @@ for i in 1 2 3; do
   sql --timeout 20 a.db "INSERT INTO note(id, title) VALUES(60 + $i, 'w')"
   version=$(sql --readonly --timeout 20 a.db 'SELECT crsql_db_version()')
   for _ in $(seq 100); do
-    "$TRIBUTARY" inspect --json C 2>err | grep -q "\"reach\": {.*\"$site\": $version[,}]" && break
+    "$TRIBUTARY" inspect --json C 2>err | grep -q "\"reach\": {.*\"$site\": ${version}[,}]" && break
     sleep 0.1
   done
 done
@@ -103,6 +103,16 @@ wait $watcher
 is $? 0
 expect 0 restore C --to watched.db
 is "$(digest watched.db)" "$(digest a.db)"
+
+# Restore points stay, also where the folder is synced through.
+cp -r B S
+points_before=$(find S -name '[0-9]*.trib' | wc -l)
+expect 0 sync a.db --folder S --snapshot
+expect 0 sync a.db --folder S
+checks=$((checks + 1))
+[ "$(find S -name '[0-9]*.trib' | wc -l)" -ge "$points_before" ] || fail 'restore points were deleted'
+expect 0 restore S --to s2.db --at "$(at "${times[2]}")"
+is "$(digest s2.db)" "${digests[2]}"
 
 # Damage and loss are found before anything is made.
 cp -r B D
@@ -173,13 +183,11 @@ real() { # real FILE CHANGE...
   is "$(digest "again.$1")" "${want[-1]}"
   expect 0 diff "$1" "again.$1"
   json 0 inspect "R$1"
-  python3 -c 'import json
-for s in sorted(json.load(open("out"))["segments"], key=lambda s: s["time_ms"]): print(s["time_ms"])' >times
-  while read -r time; do
+  for time in $(python3 -c 'import json; print(*sorted(s["time_ms"] for s in json.load(open("out"))["segments"]))'); do
     expect 0 restore "R$1" --to "p$i.$1" --at "$(at "$time")"
     is "$(digest "p$i.$1")" "${want[$i]}"
     i=$((i + 1))
-  done <times
+  done
   is "$i" "${#want[@]}"
 }
 if [ -r "${SHARED_DATA:-}/chinook.sqlite" ]; then

@@ -12,6 +12,7 @@ SegmentHead FullHead() {
   SegmentHead head = Head(1, Vector({{1, 3}}), Vector({{1, 7}, {2, 9}}));
   head.loose.push_back({Site(3), 4, 5});
   head.beyond = Vector({{3, 8}});
+  head.keep = true;
   head.schema = ChecksumOf("schema");
   head.checksum = ChecksumOf("frames");
   head.tables = 11;
@@ -48,6 +49,7 @@ TEST(FolderFormat, SegmentHead) {
   EXPECT_EQ(read.loose, head.loose);
   EXPECT_EQ(read.beyond, head.beyond);
   EXPECT_EQ(read.time_ms, head.time_ms);
+  EXPECT_TRUE(read.keep);
   EXPECT_EQ(read.schema, head.schema);
   EXPECT_EQ(read.checksum, head.checksum);
   EXPECT_EQ(read.tables, 11u);
@@ -90,9 +92,8 @@ TEST(FolderFormat, Marker) {
   EXPECT_EQ(read.site, marker.site);
   EXPECT_EQ(read.known, marker.known);
   EXPECT_EQ(read.time_ms, 77);
-  ExpectOnlyExact<Marker>(marker.Encode(), [&](Marker* m, const std::string& data) {
-    return m->Decode(data, &error);
-  });
+  ExpectOnlyExact<Marker>(
+      marker.Encode(), [&](Marker* m, const std::string& data) { return m->Decode(data, &error); });
 }
 
 TEST(FolderFormat, Schema) {
@@ -109,9 +110,8 @@ TEST(FolderFormat, Schema) {
   ASSERT_TRUE(read.Decode(frame, &found, &error)) << error;
   EXPECT_EQ(read, schema);
   EXPECT_EQ(found, written);
-  ExpectOnlyExact<Schema>(frame, [&](Schema* m, const std::string& data) {
-    return m->Decode(data, &found, &error);
-  });
+  ExpectOnlyExact<Schema>(
+      frame, [&](Schema* m, const std::string& data) { return m->Decode(data, &found, &error); });
 }
 
 TEST(FolderFormat, Vectors) {

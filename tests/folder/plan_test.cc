@@ -100,6 +100,8 @@ TEST(FolderPlan, OnlyWhatIsReplacedAndReadGoes) {
   EXPECT_EQ(Removable(s.list, Site(1), {}), (Steps{a1, a2, same}));
   EXPECT_EQ(Removable(s.list, Site(2), {}), (Steps{b}));
   EXPECT_EQ(snapshot->head.site, Site(2));
+  s.last()->head.keep = true;  // a restore point
+  EXPECT_EQ(Removable(s.list, Site(1), {}), (Steps{a1, a2}));
 }
 
 // Whatever goes, the folder knows as much as before.

@@ -1,8 +1,8 @@
 // Files of a shared folder.
 #include "sync/folder/store.h"
 
-#include <sys/file.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -49,10 +49,13 @@ TEST(FolderStore, WhatIsWrittenIsFound) {
   EXPECT_EQ(head.rows, 6u);
   EXPECT_EQ(head.size, fs::file_size(dir.path() + "/" + path));
   int frames = 0;
-  EXPECT_TRUE(folder.ReadSegment(listing.segments[0], [&](std::string_view frame) {
-                      EXPECT_EQ(frame, Changeset(1, ++frames));
-                      return absl::OkStatus();
-                    }).ok());
+  EXPECT_TRUE(folder
+                  .ReadSegment(listing.segments[0],
+                               [&](std::string_view frame) {
+                                 EXPECT_EQ(frame, Changeset(1, ++frames));
+                                 return absl::OkStatus();
+                               })
+                  .ok());
   EXPECT_EQ(frames, 3);
   // The same name again: both stay.
   EXPECT_EQ(Write(folder, head, 1), SiteName(Site(1)) + "/3-5.1.trib");
@@ -81,8 +84,7 @@ TEST(FolderStore, UnfinishedWritersLeaveNothing) {
 TEST(FolderStore, DamageIsFound) {
   TestFolder dir;
   Folder folder(dir.path());
-  const std::string path =
-      dir.path() + "/" + Write(folder, Head(1, {}, Vector({{1, 3}})), 3);
+  const std::string path = dir.path() + "/" + Write(folder, Head(1, {}, Vector({{1, 3}})), 3);
   const std::string good = ReadFile(path);
   const auto sound = [&] {
     Folder fresh(dir.path());
