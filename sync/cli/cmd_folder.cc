@@ -124,7 +124,7 @@ Status Run(const Context& context, const std::string& path, bool backup) {
   Watcher watcher(context.arg(0), backup ? "" : path);
   do {
     watcher.Arm();
-    const Status status = OneRound(context, db, &sync, backup, true, &report);
+    Status status = OneRound(context, db, &sync, backup, true, &report);
     // Somebody else writes for long: the next look may do better.
     if (!status.ok() && status.code() != ExitCode::kBusy) return status;
   } while (watcher.Wait(poll_seconds));

@@ -165,8 +165,9 @@ void PrintFrame(const FrameReport& r) {
 
 void WriteVector(JsonWriter* json, std::string_view key, const VersionVector& v) {
   json->Key(key).BeginObject();
-  for (const VersionVector::Entry& e : v.entries())
+  for (const VersionVector::Entry& e : v.entries()) {
     json->Key(SiteName(e.site)).Int(e.version.value);
+  }
   json->EndObject();
 }
 
@@ -260,9 +261,10 @@ Status InspectFile(const Context& context, const std::string& path) {
             WithCommas(static_cast<int64_t>(file.offset())) + " of " +
             WithCommas(static_cast<int64_t>(head.size)) + " bytes";
   }
-  if (!error.empty())
+  if (!error.empty()) {
     error = "frame " + std::to_string(frames + 1) + " at byte " + std::to_string(file.offset()) +
             ": " + error;
+  }
   if (context.json) {
     json.EndArray();
     if (!error.empty()) json.Key("problem").String(error);

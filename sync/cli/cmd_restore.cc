@@ -76,6 +76,7 @@ Status FindToken(const std::vector<const SegmentFile*>& all, const std::string& 
     return folder::CoversToken(folder::Reach(UpTo(all, t)), token, &malformed);
   };
   std::vector<int64_t> times;
+  times.reserve(all.size());
   for (const SegmentFile* s : all) times.push_back(s->head.time_ms);
   std::sort(times.begin(), times.end());
   const bool found = !times.empty() && covers(times.back());
@@ -159,6 +160,21 @@ Status Verify(bool partial, Progress* progress, Source* source) {
                                  "; go back further with --at, or --partial leaves it out"};
 }
 
+// Full-text indexes of a table's content are made of it. Those that keep their own, which is not in
+// a backup, or none, say no or stay empty.
+Status RebuildTextIndexes(const Database& db) {
+  std::vector<std::string> names;
+  Statement s = db.Prepare(
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE %'"
+      " AND sql LIKE '%using%fts5%'");
+  while (s.Step()) names.emplace_back(s.Text(0));
+  for (const std::string& name : names) {
+    const std::string quoted = QuoteName(name);
+    db.Exec("INSERT INTO " + quoted + "(" + quoted + ") VALUES('rebuild')").ok();
+  }
+  return s.status();
+}
+
 Status Build(Database* db, const folder::Schema& schema, Progress* progress, Source* source) {
   // Nobody sees the file before it is complete: it needs no journal on the disk.
   TRIBUTARY_RETURN_IF_ERROR(db->Exec("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF"));
@@ -190,6 +206,7 @@ Status Build(Database* db, const folder::Schema& schema, Progress* progress, Sou
   // Only now: indexes are faster to make at once, and triggers must not run because of rows whose
   // consequences are restored, too.
   for (const std::string& sql : schema.finish) TRIBUTARY_RETURN_IF_ERROR(db->Exec(sql));
+  TRIBUTARY_RETURN_IF_ERROR(RebuildTextIndexes(*db));
   return db->Exec("PRAGMA journal_mode = DELETE");
 }
 
@@ -227,8 +244,9 @@ Status BuildFile(const Context& context, const std::string& target, Progress* pr
 
 Status RunRestore(const Context& context) {
   const std::string target = context.args.Get("--to");
-  if (target.empty())
+  if (target.empty()) {
     return {ExitCode::kUsage, "restore needs a name for the new file: --to NEW.db"};
+  }
   struct stat there {};
   if (stat(target.c_str(), &there) == 0) {
     return {ExitCode::kDifferent, target + ": exists already; restore makes a new file"};

@@ -30,7 +30,7 @@ constexpr std::string_view kDetails =
     "refused.\n\n"
     "Examples:\n"
     "  tributary sync phone.db laptop.db\n"
-    "  tributary sync notes.db --folder ~/Dropbox/notes --watch      through a shared folder\n"
+    "  tributary sync notes.db --folder ~/Dropbox/notes --watch\n"
     "  tributary sync --conflicts 100 phone.db laptop.db     show up to 100 conflicts\n"
     "  tributary sync -q phone.db usb/phone.db && echo equal\n";
 
@@ -314,7 +314,7 @@ Command SyncCommand() {
            {"--watch", "", "", "with --folder: go on until interrupted"},
            {"--poll", "", "SECONDS", "with --watch: look at least this often (default 5)"},
            {"--snapshot", "", "", "with --folder: write a segment with everything"},
-           {"--verify", "", "", "with --folder: check own segments, write damaged ones again"}},
+           {"--verify", "", "", "with --folder: mend damaged segments of one's own"}},
           1,
           2,
           RunSync};

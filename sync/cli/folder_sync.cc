@@ -134,7 +134,7 @@ Status FolderSync::Pull(Progress* progress, FolderReport* report) {
     });
     bool again = false;
     for (const SegmentFile* step : plan.steps) {
-      const Status applied = Apply(*step, progress, report);
+      Status applied = Apply(*step, progress, report);
       if (applied.code() == ExitCode::kBusy) return applied;
       if (applied.ok()) continue;
       // Go on with what does not build on it; in another order, perhaps over a snapshot.
@@ -277,12 +277,31 @@ Status FolderSync::Compact(const SegmentHead& common, FolderReport* report) {
     TRIBUTARY_RETURN_IF_ERROR(Rescan());
     all = listing_.Segments();
   }
-  std::vector<VersionVector> readers = listing_.Readers(site_);
-  for (const SegmentFile* s : folder::Removable(all, site_, readers)) {
-    TRIBUTARY_RETURN_IF_ERROR(FromAbsl(folder_.Remove(s->path)));
-    ++report->removed;
+  return RemoveReplaced(report);
+}
+
+// What replaces others is read first: its size alone does not tell that it is sound.
+Status FolderSync::RemoveReplaced(FolderReport* report) {
+  const std::vector<VersionVector> readers = listing_.Readers(site_);
+  for (;;) {
+    const std::vector<const SegmentFile*> all = listing_.Segments();
+    const std::vector<const SegmentFile*> old = folder::Removable(all, site_, readers);
+    bool again = false;
+    for (SegmentFile& s : listing_.segments) {
+      const bool replaces = std::any_of(old.begin(), old.end(), [&s](const SegmentFile* o) {
+        return folder::Dominates(s.head, o->head);
+      });
+      const bool stays = std::find(old.begin(), old.end(), &s) == old.end();
+      if (s.damaged || !replaces || !stays || folder_.ReadSegment(s, nullptr).ok()) continue;
+      s.damaged = again = true;
+    }
+    if (again) continue;
+    for (const SegmentFile* s : old) {
+      TRIBUTARY_RETURN_IF_ERROR(FromAbsl(folder_.Remove(s->path)));
+      ++report->removed;
+    }
+    return {};
   }
-  return {};
 }
 
 // The marker is written only where this replica's segments do not say as much.

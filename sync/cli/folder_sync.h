@@ -57,6 +57,7 @@ class FolderSync {
   Status Write(const folder::SegmentHead& common, const VersionVector& base,
                const std::vector<Have::Loose>& loose, bool always, FolderReport* report);
   Status Compact(const folder::SegmentHead& common, FolderReport* report);
+  Status RemoveReplaced(FolderReport* report);
   Status Mark(const Have& mine) const;
   Status Rescan();
   std::vector<const folder::SegmentFile*> Basis() const;

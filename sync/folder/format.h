@@ -40,7 +40,7 @@ struct SegmentHead {
   // A frame, of one length whatever the numbers from `tables` on.
   std::string Encode() const;
   // False, with a message for people, where the data is not exactly such a frame.
-  bool Decode(std::string_view frame, std::string* error);
+  bool Decode(std::string_view data, std::string* error);
 };
 
 struct Marker {
@@ -49,7 +49,7 @@ struct Marker {
   int64_t time_ms = 0;
 
   std::string Encode() const;
-  bool Decode(std::string_view frame, std::string* error);
+  bool Decode(std::string_view data, std::string* error);
 };
 
 struct Schema {
@@ -58,8 +58,8 @@ struct Schema {
   std::vector<std::string> finish;
 
   // A frame, and the checksum of its content, which names its file.
-  std::string Encode(Checksum* checksum) const;
-  bool Decode(std::string_view frame, Checksum* checksum, std::string* error);
+  std::string Encode(Checksum* sum) const;
+  bool Decode(std::string_view data, Checksum* sum, std::string* error);
   bool operator==(const Schema&) const = default;
 };
 

@@ -8,6 +8,7 @@ digest() { sql "$1" 'SELECT crsql_digest()'; }
 make_db a.db "PRAGMA user_version = 42; $schema
   CREATE INDEX note_title ON note(title);
   CREATE VIEW starred AS SELECT title FROM note WHERE stars > 3;
+  CREATE VIRTUAL TABLE words USING fts5(title, content=note, content_rowid=id);
   CREATE TABLE changed(n);
   CREATE TRIGGER count_changes AFTER UPDATE ON note BEGIN INSERT INTO changed VALUES(new.id); END;"
 expect 0 init a.db note tag
@@ -44,6 +45,7 @@ is "$(digest last.db)" "${digests[-1]}"
 shape="SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE '%crsql%' AND name NOT LIKE 'sqlite_%' ORDER BY name"
 is "$(sql k1.db "$shape")" "$(sql a.db "$shape")"
 is "$(sql k1.db 'PRAGMA user_version')" 42
+is "$(sql k1.db "SELECT rowid FROM words WHERE words MATCH 'two'")" 2
 is "$(sql k1.db 'SELECT count(*) FROM changed')" 0
 
 # Nothing new, no file; a backup reads only.
