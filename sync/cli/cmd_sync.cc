@@ -30,6 +30,7 @@ constexpr std::string_view kDetails =
     "refused.\n\n"
     "Examples:\n"
     "  tributary sync phone.db laptop.db\n"
+    "  tributary sync notes.db --folder ~/Dropbox/notes --watch\n"
     "  tributary sync --conflicts 100 phone.db laptop.db     show up to 100 conflicts\n"
     "  tributary sync -q phone.db usb/phone.db && echo equal\n";
 
@@ -265,6 +266,10 @@ Status CompareBothSchemas(Session* s) {
 }
 
 Status RunSync(const Context& context) {
+  if (context.args.Has("--folder")) return RunFolderSync(context);
+  if (context.args.positional.size() != 2) {
+    return {ExitCode::kUsage, "sync needs two databases, or one and --folder DIR"};
+  }
   const auto started = std::chrono::steady_clock::now();
   Session s{.context = context};
   int64_t shown = kDefaultConflictsShown;
@@ -299,12 +304,17 @@ Status RunSync(const Context& context) {
 
 Command SyncCommand() {
   return {"sync",
-          "A B",
+          "A B | A --folder DIR",
           "make two copies equal, both ways",
           kDetails,
           {{"--conflicts", "", "N", "show up to N conflicts (default 10)"},
-           {"--batch", "", "BYTES", "bytes per transaction of the receiver (default 1048576)"}},
-          2,
+           {"--batch", "", "BYTES", "bytes per transaction of the receiver (default 1048576)"},
+           {"--folder", "", "DIR", "exchange through a folder that a file-sync tool carries"},
+           {"--watch", "", "", "with --folder: go on until interrupted"},
+           {"--poll", "", "SECONDS", "with --watch: look at least this often (default 5)"},
+           {"--snapshot", "", "", "with --folder: write a segment with everything"},
+           {"--verify", "", "", "with --folder: mend damaged segments of one's own"}},
+          1,
           2,
           RunSync};
 }
