@@ -131,8 +131,8 @@ Status ChangesetSource::Fill(bool* full) {
   while (segment_ < segments_.size()) {
     const Segment& s = segments_[segment_];
     // What is covered and what is not travel apart, so that all of a piece can be skipped by what
-    // it covers.
-    *full = s.loose && !covers_.empty();
+    // it covers. The rest of a transaction begins a piece, which says so.
+    *full = (s.loose || s.begin.seq > Seq(0)) && !covers_.empty();
     if (*full) return {};
     TRIBUTARY_RETURN_IF_ERROR(FillFrom(s, full));
     if (*full) return {};
@@ -164,6 +164,11 @@ Status ChangesetSource::FillFrom(const Segment& s, bool* full) {
     const LogPoint at{scan_.db_version(), scan_.entry().seq};
     if (at >= s.end) return {};
     if (at >= s.begin && Wanted(*scan_.table())) {
+      // The other has the first part of this transaction from a transfer that broke off.
+      if (s.begin.seq > Seq(0) && at.version == s.begin.version && builder_.empty() && !s.loose &&
+          !scan_.header().backfill) {
+        inside_ = ends_whole_ = true;
+      }
       if (MustCut(at)) {
         const bool inside = transaction_ == std::pair(s.ordinal, at.version);
         Cover(s, inside ? at : LogPoint{at.version, Seq(0)});

@@ -25,6 +25,14 @@ namespace tributary {
 
 enum class FrameKind : uint8_t {
   kChangeset = 1,  // Header and Body of proto/changeset.proto
+  // Messages of a session (session/README.md): a header of proto/session.proto and no body.
+  kHello = 16,
+  kSchema = 17,
+  kWant = 18,
+  kAck = 19,
+  kDone = 20,
+  kBye = 21,
+  kError = 22,
 };
 
 inline constexpr uint8_t kFrameFormat = 1;
@@ -45,12 +53,16 @@ std::string EncodeFrame(FrameKind kind, std::string_view header, std::string_vie
 class Frame {
  public:
   // Checks everything but what is inside header and body. False, with a message for people, where
-  // `data` is not exactly one frame.
+  // `data` is not exactly one frame, of a changeset.
   bool Open(std::string_view data, std::string* error);
+  // The same for a frame of any kind.
+  bool OpenAny(std::string_view data, std::string* error);
 
   // How many bytes the frame that begins with `start` has: 0 if more of the start is needed to
   // tell (kFrameFixedSize bytes are enough). False where no frame begins so.
   static bool Size(std::string_view start, size_t* size, std::string* error);
+  // REQUIRES: Size() was found.
+  static FrameKind KindOf(std::string_view start) { return static_cast<FrameKind>(start[5]); }
 
   FrameKind kind() const { return kind_; }
   std::string_view header() const { return header_; }
