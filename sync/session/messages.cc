@@ -156,6 +156,7 @@ std::string WantMessage::Encode() const {
   for (const std::string& t : tables) out.add_string(2, t);
   out.add_uint64(3, window);
   out.add_uint64(4, max_frame);
+  if (nothing) out.add_bool(5, true);
   return Message(FrameKind::kWant, data);
 }
 
@@ -177,6 +178,9 @@ bool WantMessage::Decode(std::string_view data) {
         return true;
       case Varint(4):
         max_frame = in->get_uint64();
+        return true;
+      case Varint(5):
+        nothing = in->get_uint64() != 0;
         return true;
       default:
         return Skip(in);

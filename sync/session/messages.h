@@ -54,6 +54,7 @@ struct WantMessage {
   std::vector<std::string> tables;
   uint64_t window = 0;
   uint64_t max_frame = 0;
+  bool nothing = false;
 
   std::string Encode() const;
   bool Decode(std::string_view data);

@@ -191,7 +191,7 @@ absl::Status Session::CheckExpected(FrameKind kind, size_t size) const {
       limit = kMaxMessage;
       break;
     case FrameKind::kChangeset: {
-      expected = expected && want_sent_;
+      expected = expected && want_sent_ && !want_nothing_;
       limit = options_.max_frame_bytes;
       const uint64_t outstanding = received_bytes_ - acked_bytes_;
       if (expected && outstanding > 0 && outstanding + size > options_.window_bytes) {
@@ -279,6 +279,11 @@ absl::Status Session::OnSchema(std::string_view header) {
 absl::Status Session::OnWant(std::string_view header) {
   if (!peer_.Decode(header)) return Malformed("want");
   want_received_ = true;
+  if (peer_.nothing) {
+    Send(EncodeDone());
+    done_sent_ = true;
+    return absl::OkStatus();
+  }
   streaming_ = true;
   std::erase_if(peer_.have.unfinished,
                 [this](const Have::Unfinished& u) { return u.sender != own_site_; });

@@ -71,7 +71,7 @@ class Session {
   bool wants_input() const;
   // Something was written to the replica, by whomever. In a live session it is sent on.
   void LocalChanges() { local_changes_ = true; }
-  // Ends a live session as soon as both have all that was there by now.
+  // Ends a live session as soon as the peer has all that this replica had by now.
   void Finish() { finish_ = true; }
   // Nothing is to be expected for a while: ends the replica's read transaction.
   void Rest();
@@ -176,6 +176,7 @@ class Session {
   uint64_t received_bytes_ = 0;  // of changesets, all committed
   uint64_t acked_bytes_ = 0;     // of these, told
   Replica::Tables wanted_;
+  bool want_nothing_ = false;
   std::vector<std::string> left_out_;
 
   // Sending: what the peer knows, and in `unfinished` what was sent since.

@@ -53,23 +53,25 @@ absl::Status Session::Compare(const Schema& peers) {
     all = false;
     left_out_.push_back(absl::StrCat("table ", theirs.name, " is not received: here it ", lacking));
   }
-  if (wanted_.empty() && !peers.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the two have no table in common; ", left_out_.front()));
-  }
+  want_nothing_ = wanted_.empty() && !all;
   if (all) wanted_.clear();
+  bool sends = schema_.empty();
   for (const TableSchema& ours : schema_) {
     const std::string lacking = Lacking(ours, Find(peers, ours.name));
+    sends = sends || lacking.empty();
     if (lacking.empty()) continue;
     left_out_.push_back(absl::StrCat("table ", ours.name, " is not sent: there it ", lacking));
   }
-  return absl::OkStatus();
+  if (sends || !want_nothing_) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the two have no table that could be exchanged; ", left_out_.front()));
 }
 
 absl::Status Session::SendWant() {
   WantMessage want;
   TRIBUTARY_SESSION_RETURN_IF_ERROR(replica_->GetHave(wanted_, &want.have));
   want.tables = wanted_;
+  want.nothing = want_nothing_;
   want.window = options_.window_bytes;
   want.max_frame = options_.max_frame_bytes;
   Send(want.Encode());
@@ -178,7 +180,7 @@ bool Session::StartOver() {
     local_changes_ = false;
     return false;
   }
-  if (!want_received_ || streaming_ || bye_sent_) return false;
+  if (!want_received_ || peer_.nothing || streaming_ || bye_sent_) return false;
   local_changes_ = false;
   streaming_ = true;
   return true;
