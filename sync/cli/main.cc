@@ -31,8 +31,8 @@ std::vector<Option> GlobalOptions() {
 }
 
 std::vector<Command> Commands() {
-  return {InitCommand(), SyncCommand(),  StatusCommand(), LogCommand(),
-          DiffCommand(), CheckCommand(), SqlCommand()};
+  return {InitCommand(), SyncCommand(), SessionCommand(), StatusCommand(),
+          LogCommand(),  DiffCommand(), CheckCommand(),   SqlCommand()};
 }
 
 void PrintOptions(const std::vector<Option>& options) {

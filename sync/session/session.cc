@@ -160,12 +160,14 @@ absl::Status Session::FindFrame(std::string_view* data) {
   if (!Frame::Size(in, &size, &error)) {
     if (greeted_ || in.starts_with("TRIB")) return Protocol(error);
     // Probably a shell's complaint: the whole line is worth showing.
-    const size_t line = in.find('\n');
-    if (line == std::string_view::npos && in.size() < kMaxQuote && !ended_) return absl::OkStatus();
+    const auto end = std::find_if(in.begin(), in.end(),
+                                  [](char c) { return static_cast<unsigned char>(c) < ' '; });
+    const auto length = static_cast<size_t>(end - in.begin());
+    if (end == in.end() && length < kMaxQuote && !ended_) return absl::OkStatus();
     peer_failed_ = true;
     return absl::InvalidArgumentError(
         absl::StrCat("the other side is no tributary session; it says: ",
-                     in.substr(0, std::min(line, kMaxQuote))));
+                     in.substr(0, std::min(length, kMaxQuote))));
   }
   if (size == 0) return absl::OkStatus();
   TRIBUTARY_SESSION_RETURN_IF_ERROR(CheckExpected(Frame::KindOf(in), size));

@@ -24,7 +24,7 @@ std::string Lacking(const TableSchema& sender, const TableSchema* receiver) {
   std::set_difference(sender.columns.begin(), sender.columns.end(), receiver->columns.begin(),
                       receiver->columns.end(), std::back_inserter(missing));
   if (missing.empty()) return "";
-  return absl::StrCat("lacks column ", absl::StrJoin(missing, ", "));
+  return absl::StrCat("lacks the replicated column ", absl::StrJoin(missing, ", "));
 }
 
 const TableSchema* Find(const Schema& schema, std::string_view name) {

@@ -14,7 +14,10 @@ constexpr char kTablesSql[] =
     "SELECT tbl_name FROM main.sqlite_schema WHERE type = 'trigger' AND name = tbl_name || "
     "'__crsql_itrig' ORDER BY tbl_name";
 constexpr char kKeySql[] = "SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk";
-constexpr char kColumnsSql[] = "SELECT name FROM pragma_table_info(?1) WHERE pk = 0 ORDER BY name";
+// A column that was added since is not replicated yet.
+constexpr char kColumnsSql[] =
+    "SELECT name FROM pragma_table_info(?1) WHERE pk = 0 AND name IN (SELECT c.name FROM "
+    "crsql_columns c JOIN crsql_tables t ON t.id = c.table_id WHERE t.name = ?1) ORDER BY name";
 
 std::string_view BytesOf(const sqlite3_stmt* s, int column) {
   auto* statement = const_cast<sqlite3_stmt*>(s);

@@ -291,11 +291,12 @@ TEST(Session, DifferentSchemas) {
   EXPECT_FALSE(session_a.equal());
   EXPECT_EQ(a.asked, (Replica::Tables{"both"}));
   EXPECT_EQ(b.asked, (Replica::Tables{"both", "less"}));
-  EXPECT_EQ(session_a.left_out(),
-            (std::vector<std::string>{"table key is not received: here it has another primary key",
-                                      "table new is not received: here it is not replicated",
-                                      "table key is not sent: there it has another primary key",
-                                      "table less is not sent: there it lacks column y"}));
+  EXPECT_EQ(
+      session_a.left_out(),
+      (std::vector<std::string>{"table key is not received: here it has another primary key",
+                                "table new is not received: here it is not replicated",
+                                "table key is not sent: there it has another primary key",
+                                "table less is not sent: there it lacks the replicated column y"}));
   EXPECT_EQ(session_b.left_out().size(), 4);
 
   FakeReplica c(3);
