@@ -16,12 +16,10 @@ Status WithCode(const Status& status, const std::string& what) {
 
 // What the child's end adds to how the session went.
 Status AfterChild(const Status& ran, int code, const SessionResult& result) {
-  if (code == 0) return ran;
   const std::string ended = "the command ended with exit code " + std::to_string(code);
   const bool spoke = !result.peer_site.empty() || ran.message().starts_with("the other side: ");
-  if (!ran.ok() && !spoke) {
-    return WithCode(ran, ended + "; it must run: tributary session DB");
-  }
+  if (!ran.ok() && !spoke) return WithCode(ran, ended + "; it must run: tributary session DB");
+  if (code == 0) return ran;
   if (!ran.ok()) return WithCode(ran, ended);
   // The other side, too, says so where something was left out.
   if (code == static_cast<int>(ExitCode::kDifferent) && !result.left_out.empty()) return ran;
