@@ -56,7 +56,7 @@ void TellPeer(int out, const Status& status) {
 Status Serve(const Context& context, int in, int out, double greeting_seconds,
              SessionResult* result) {
   Database db;
-  const Status opened = OpenReplica(context, context.arg(0), OpenMode::kWrite, &db);
+  Status opened = OpenReplica(context, context.arg(0), OpenMode::kWrite, &db);
   if (!opened.ok()) {
     TellPeer(out, opened);
     return opened;

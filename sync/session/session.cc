@@ -102,7 +102,7 @@ bool Session::wants_input() const {
   if (closed() || ended_) return false;
   size_t size;
   std::string error;
-  const std::string_view in = std::string_view(input_).substr(input_at_);
+  const std::string_view in = unread();
   if (in.size() < kFrameFixedSize) return true;
   return Frame::Size(in, &size, &error) && in.size() < size;
 }
@@ -154,7 +154,7 @@ absl::Status Session::Step(bool* worked) {
 // *data: the frame at the front, or nothing if it is not all there.
 absl::Status Session::FindFrame(std::string_view* data) {
   *data = {};
-  const std::string_view in = std::string_view(input_).substr(input_at_);
+  const std::string_view in = unread();
   size_t size;
   std::string error;
   if (!Frame::Size(in, &size, &error)) {

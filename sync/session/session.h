@@ -81,7 +81,9 @@ class Session {
   // until the next event.
   bool Work();
   // Bytes for the peer. Also after the end: the last words.
-  std::string_view output() const { return std::string_view(output_).substr(output_at_); }
+  std::string_view output() const {
+    return {output_.data() + output_at_, output_.size() - output_at_};
+  }
   void ConsumeOutput(size_t bytes);
 
   // --- State
@@ -106,6 +108,7 @@ class Session {
   absl::Status Step(bool* worked);
 
   // Incoming.
+  std::string_view unread() const { return {input_.data() + input_at_, input_.size() - input_at_}; }
   absl::Status FindFrame(std::string_view* data);
   absl::Status CheckExpected(FrameKind kind, size_t size) const;
   absl::Status Handle(const Frame& frame, std::string_view data);

@@ -4,7 +4,11 @@
 # shellcheck source=tests/cli/lib.sh
 source "$(dirname "$0")/lib.sh"
 servers=()
-trap 'kill "${servers[@]}" 2>/dev/null; rm -rf "$work"' EXIT
+clean_up() {
+  [ ${#servers[@]} = 0 ] || kill "${servers[@]}" 2>/dev/null
+  rm -rf "$PWD" # lib.sh made it
+}
+trap clean_up EXIT
 
 # serve DB [OPTIONS]: listens; sets port and server.
 serve() {

@@ -26,7 +26,7 @@ absl::Status FakeReplica::GetSite(SiteId* site) {
 }
 
 absl::Status FakeReplica::GetSchema(Schema* out) {
-  *out = schema;
+  *out = tables;
   return absl::OkStatus();
 }
 
@@ -86,7 +86,7 @@ absl::Status FakeReplica::NextChangeset(std::string* frame) {
   return absl::OkStatus();
 }
 
-absl::Status FakeReplica::Apply(std::string_view data, uint64_t* rows_changed) {
+absl::Status FakeReplica::Apply(std::string_view bytes, uint64_t* rows_changed) {
   if (open_) return absl::InternalError("a stream is open while something is applied");
   if (!fail_apply.ok()) return fail_apply;
   Frame frame;
@@ -94,7 +94,7 @@ absl::Status FakeReplica::Apply(std::string_view data, uint64_t* rows_changed) {
   std::string error;
   std::string buffer;
   std::string_view body;
-  if (!frame.Open(data, &error) || !header.Decode(frame.header(), &error) ||
+  if (!frame.Open(bytes, &error) || !header.Decode(frame.header(), &error) ||
       !frame.Body(&buffer, &body, &error)) {
     return absl::UnknownError(error);
   }

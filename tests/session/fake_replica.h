@@ -22,14 +22,14 @@ class FakeReplica : public Replica {
   const std::map<std::pair<SiteId, DbVersion>, std::string>& log() const { return log_; }
 
   absl::Status GetSite(SiteId* site) override;
-  absl::Status GetSchema(Schema* schema) override;
+  absl::Status GetSchema(Schema* out) override;
   absl::Status GetHave(const Tables& tables, Have* have) override;
   absl::Status OpenChangesets(const Have& have, const Tables& tables, size_t piece_bytes) override;
   absl::Status NextChangeset(std::string* frame) override;
   void CloseChangesets() override { open_ = false; }
-  absl::Status Apply(std::string_view frame, uint64_t* rows_changed) override;
+  absl::Status Apply(std::string_view bytes, uint64_t* rows_changed) override;
 
-  Schema schema{{"note", {"id"}, {"text"}}};
+  Schema tables{{"note", {"id"}, {"text"}}};
   Tables asked;  // by the last OpenChangesets
   absl::Status fail_apply;
   size_t applied = 0;

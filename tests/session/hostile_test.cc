@@ -167,7 +167,7 @@ TEST(Hostile, MoreThanTheWindow) {
   Session session(&b, {.live = false, .window_bytes = 1000});
   HelloMessage hello;
   ASSERT_TRUE(a.GetSite(&hello.site).ok());
-  hello.schema = HashSchema(a.schema);
+  hello.schema = HashSchema(a.tables);
   session.Receive(hello.Encode());
   while (session.Work()) {
   }

@@ -40,7 +40,8 @@ Outcome Sync(FakeReplica* a, FakeReplica* b, const SessionOptions& options = {},
 void WriteMany(FakeReplica* replica, int count, size_t size, const std::string& what) {
   for (int i = 0; i < count; i++) {
     std::string text = what + std::to_string(i) + " ";
-    while (text.size() < size) text.append(std::to_string(text.size() * 7919 + size_t(i)));
+    while (text.size() < size)
+      text.append(std::to_string(text.size() * 7919 + static_cast<size_t>(i)));
     replica->Write(std::move(text));
   }
 }
@@ -280,8 +281,8 @@ TEST(Session, TheSameReplicaIsRefused) {
 TEST(Session, DifferentSchemas) {
   FakeReplica a(1);
   FakeReplica b(2);
-  a.schema = {{"both", {"k"}, {"x"}}, {"key", {"k"}, {}}, {"less", {"k"}, {"x", "y"}}};
-  b.schema = {
+  a.tables = {{"both", {"k"}, {"x"}}, {"key", {"k"}, {}}, {"less", {"k"}, {"x", "y"}}};
+  b.tables = {
       {"both", {"k"}, {"x"}}, {"key", {"l"}, {}}, {"less", {"k"}, {"x"}}, {"new", {"k"}, {}}};
   a.Write("x");
   Session session_a(&a, {});
@@ -300,7 +301,7 @@ TEST(Session, DifferentSchemas) {
   EXPECT_EQ(session_b.left_out().size(), 4);
 
   FakeReplica c(3);
-  c.schema = {{"other", {"k"}, {}}};
+  c.tables = {{"other", {"k"}, {}}};
   EXPECT_EQ(Sync(&a, &c).b.code(), absl::StatusCode::kFailedPrecondition);
 }
 
