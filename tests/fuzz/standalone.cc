@@ -22,6 +22,11 @@ std::mt19937& Random() {
 }
 
 void Try(std::string_view input) {
+  // What is tried last has failed: fuzz_NAME tried again with it shows it alone.
+  if (const char* file = std::getenv("TRIBUTARY_FUZZ_LAST"); file != nullptr) {
+    std::ofstream(file, std::ios::binary)
+        .write(input.data(), static_cast<std::streamsize>(input.size()));
+  }
   tributary::WithExactCopy(input, [](std::string_view copy) {
     LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(copy.data()), copy.size());
   });
