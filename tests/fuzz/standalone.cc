@@ -2,6 +2,8 @@
 //
 //   fuzz_NAME              the seeds
 //   fuzz_NAME FILE...      these inputs
+//
+// With TRIBUTARY_FUZZ_LAST=FILE each input is written there first: after a failure it is the one.
 #include <algorithm>
 #include <cstring>
 #include <fstream>
@@ -22,7 +24,6 @@ std::mt19937& Random() {
 }
 
 void Try(std::string_view input) {
-  // What is tried last has failed: fuzz_NAME tried again with it shows it alone.
   if (const char* file = std::getenv("TRIBUTARY_FUZZ_LAST"); file != nullptr) {
     std::ofstream(file, std::ios::binary)
         .write(input.data(), static_cast<std::streamsize>(input.size()));
