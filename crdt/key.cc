@@ -119,7 +119,15 @@ bool IsUuidText(std::string_view s) {
   return ParseUuid<'a'>(s, uuid) || ParseUuid<'A'>(s, uuid);
 }
 
-// False where the same value has another, shorter form: two keys are equal only as bytes.
+// A NaN, which SQLite stores as NULL. REQUIRES: 8 bytes.
+bool IsNan(std::string_view payload) {
+  uint64_t bits = 0;
+  for (const char c : payload) bits = bits << 8 | static_cast<uint8_t>(c);
+  return bits << 1 > uint64_t{0x7ff} << 53;
+}
+
+// False where the same value has another, shorter form, as two keys are equal only as bytes; or
+// where it is none that SQLite stores.
 bool IsCanonical(uint8_t tag, std::string_view payload) {
   if (tag < kRealTag) {
     if (payload.size() == 1) return payload[0] != 0;
@@ -129,6 +137,8 @@ bool IsCanonical(uint8_t tag, std::string_view payload) {
     return payload[0] != (negative ? '\xff' : '\0');
   }
   switch (tag) {
+    case kRealTag:
+      return !IsNan(payload);
     case kLongTextTag:
       return payload.size() >= kShortTextEnd;
     case kLongBlobTag:

@@ -10,7 +10,7 @@
 //   0x33    the same in upper case
 //   0x80+n  text of n < 64 bytes
 //   0xc0+n  blob of n < 63 bytes
-// A key never holds NULL. Where a value has several forms only the shortest is a key.
+// A key never holds NULL, nor a NaN. Where a value has several forms only the shortest is a key.
 #ifndef TRIBUTARY_CRDT_KEY_H_
 #define TRIBUTARY_CRDT_KEY_H_
 

@@ -161,7 +161,9 @@ void Table::MapColumns(const std::vector<KnownColumn>& known) {
 }
 
 Status Table::CheckKeyValue(const KeyColumn& column, const Value& v) const {
-  if (v.type == ValueType::kNull) {
+  // A packed key from elsewhere may have a NaN, which SQLite stores as NULL.
+  const bool is_nan = v.type == ValueType::kReal && v.real != v.real;
+  if (v.type == ValueType::kNull || is_nan) {
     return {SQLITE_CONSTRAINT_NOTNULL,
             absl::StrCat("key column ", column.name, " of replicated table ", name_,
                          " cannot be NULL: a row is known to other replicas by its key")};

@@ -143,9 +143,28 @@ TEST(Key, LongerFormsOfTheSameValueAreNoKeys) {
 }
 
 TEST(Key, MalformedIsRefused) {
-  for (const char* bad :
-       {"",   "00", "0f", "19", "1f",   "21", "2f", "34", "7f", "ff",
-        "11", "20", "30", "31", "30ff", "32", "33", "81", "c1", "30ffffffffffffffffff01"}) {
+  for (const char* bad : {"",
+                          "00",
+                          "0f",
+                          "19",
+                          "1f",
+                          "21",
+                          "2f",
+                          "34",
+                          "7f",
+                          "ff",
+                          "11",
+                          "20",
+                          "207ff0000000000001",
+                          "20ffffffffffffffff",
+                          "30",
+                          "31",
+                          "30ff",
+                          "32",
+                          "33",
+                          "81",
+                          "c1",
+                          "30ffffffffffffffffff01"}) {
     WithExactCopy(Unhex(bad), [&](std::string_view bytes) {
       KeyDecoder decoder;
       bool ok;

@@ -2,6 +2,8 @@
 //
 //   fuzz_NAME              the seeds
 //   fuzz_NAME FILE...      these inputs
+//
+// With TRIBUTARY_FUZZ_LAST=FILE each input is written there first: after a failure it is the one.
 #include <algorithm>
 #include <cstring>
 #include <fstream>
@@ -22,6 +24,10 @@ std::mt19937& Random() {
 }
 
 void Try(std::string_view input) {
+  if (const char* file = std::getenv("TRIBUTARY_FUZZ_LAST"); file != nullptr) {
+    std::ofstream(file, std::ios::binary)
+        .write(input.data(), static_cast<std::streamsize>(input.size()));
+  }
   tributary::WithExactCopy(input, [](std::string_view copy) {
     LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(copy.data()), copy.size());
   });
