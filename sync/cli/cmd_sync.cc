@@ -311,7 +311,7 @@ Status RunSync(const Context& context) {
 
 Command SyncCommand() {
   return {"sync",
-          "A B | A --folder DIR | A --exec COMMAND | A tcp://HOST:PORT",
+          "A B | A --folder DIR | A tcp://HOST:PORT",
           "make two copies equal, both ways",
           kDetails,
           {{"--conflicts", "", "N", "show up to N conflicts (default 10)"},
@@ -322,7 +322,7 @@ Command SyncCommand() {
            {"--snapshot", "", "", "with --folder: write a segment with everything"},
            {"--verify", "", "", "with --folder: mend damaged segments of one's own"},
            {"--exec", "", "COMMAND", "sync with the session that this command runs"},
-           {"--live", "", "", "with a session: stay and exchange what is written, until Ctrl-C"}},
+           {"--live", "", "", "stay and exchange what is written, until Ctrl-C"}},
           1,
           2,
           RunSync};
