@@ -81,7 +81,9 @@ absl::Status Session::SendWant() {
 
 void Session::Count(const ChangesetHeader& header, SessionStats::Direction* direction) {
   direction->changesets++;
-  direction->transactions += header.transactions;
+  // The rest of one that was counted already.
+  const bool rest = header.continues && header.transactions > 0;
+  direction->transactions += header.transactions - (rest ? 1 : 0);
   direction->rows += header.rows;
   direction->cells += header.cells;
 }

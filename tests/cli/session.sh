@@ -6,7 +6,8 @@ source "$(dirname "$0")/lib.sh"
 servers=()
 clean_up() {
   [ ${#servers[@]} = 0 ] || kill "${servers[@]}" 2>/dev/null
-  rm -rf "$PWD" # lib.sh made it
+  # shellcheck disable=SC2154 # lib.sh makes it
+  rm -rf "$work"
 }
 trap clean_up EXIT
 
