@@ -37,26 +37,72 @@ class Applier {
     if (!std::is_sorted(header_.tables.begin(), header_.tables.end())) {
       return Wrong("the changeset's header is malformed");
     }
+    own_transaction_ = sqlite3_get_autocommit(c_->db()) != 0;
+    Status done = own_transaction_ ? RunAlone() : Work();
+    if (!done.ok() && !own_transaction_ && writing_) c_->OnHalfDone();
+    if (done.ok()) *rows = rows_;
+    return done;
+  }
+
+ private:
+  Status RunAlone() {
+    {
+      ScopedSavepoint savepoint(c_->db());
+      TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
+      Status done = Work();
+      if (done.ok()) return savepoint.Release();
+      if (!may_be_cured_) return done;
+    }
+    // All of it was rolled back.
+    rows_ = 0;
+    keep_only_ = true;
     ScopedSavepoint savepoint(c_->db());
     TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
+    TRIBUTARY_RETURN_IF_ERROR(Work());
+    return savepoint.Release();
+  }
+
+  Status Work() {
     TRIBUTARY_RETURN_IF_ERROR(c_->Refresh());
     TRIBUTARY_RETURN_IF_ERROR(c_->Join());
     if (c_->HasUnflushedWrites()) TRIBUTARY_RETURN_IF_ERROR(c_->Flush());
+    const ScopedQuiet quiet(c_);
     TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c_, header_.tables, &known_));
     TRIBUTARY_RETURN_IF_ERROR(CheckSelf());
     TRIBUTARY_RETURN_IF_ERROR(LoadTransfer(c_, header_.sender, header_.tables, &state_));
     stored_ = !state_.until.empty() || !state_.received.empty();
-    if (stored_) {
-      TRIBUTARY_RETURN_IF_ERROR(ListHeld(c_, header_.sender, header_.tables, &held_));
-    }
-    if (!state_.until.MergeMax(header_.until)) return Wrong("the changeset names too many sites");
+    held_.clear();
+    if (stored_) TRIBUTARY_RETURN_IF_ERROR(LoadHeld());
+    TRIBUTARY_RETURN_IF_ERROR(NoteLatest());
     if (!AllArrived()) TRIBUTARY_RETURN_IF_ERROR(Take());
-    *rows = rows_;
-    TRIBUTARY_RETURN_IF_ERROR(Conclude());
-    return savepoint.Release();
+    writing_ = true;
+    return Conclude();
   }
 
- private:
+  Status NoteLatest() {
+    if (!header_.covers.empty() && header_.until.Covers(state_.until)) {
+      state_.transfer = header_.transfer;
+      state_.loose_pieces = header_.loose_pieces;
+    }
+    if (!state_.until.MergeMax(header_.until)) return Wrong("the changeset names too many sites");
+    return {};
+  }
+
+  // What waited, and came from another sender meanwhile, is not needed any more.
+  Status LoadHeld() {
+    TRIBUTARY_RETURN_IF_ERROR(ListHeld(c_, header_.sender, header_.tables, &held_));
+    for (size_t i = held_.size(); i-- > 0;) {
+      const std::vector<SiteSpan>& covers = held_[i].header.covers;
+      const bool known = std::all_of(covers.begin(), covers.end(),
+                                     [this](const SiteSpan& s) { return IsKnown(s); });
+      if (!known || covers.empty()) continue;
+      writing_ = true;
+      TRIBUTARY_RETURN_IF_ERROR(DropHeld(c_, header_.sender, header_.tables, held_[i].item));
+      held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    return {};
+  }
+
   // Nobody can know more of this site's transactions than it has issued.
   Status CheckSelf() {
     SiteId own;
@@ -85,93 +131,118 @@ class Applier {
   Status Take() {
     std::vector<int64_t> with;  // held pieces to be applied before this one; 0 is this one
     const bool applicable = Chain(&with);
-    if (!state_.received.AddAll(header_.covers)) {
+    // Pieces that cover nothing are counted, unless nothing depends on them.
+    const bool counts = header_.covers.empty() && !header_.until.empty();
+    const DbVersion number(int64_t{header_.piece} + 1);
+    const SiteSpan loose{LooseSite(header_.transfer), {number, Seq(0)}, After(number)};
+    if (!state_.received.AddAll(header_.covers) || (counts && !state_.received.Add(loose))) {
       return Wrong("the changeset covers more spans than a replica keeps of one transfer");
     }
-    if (!applicable) return Hold();
-    // Pieces that a constraint refused are tried again seldom, as each try costs all of them.
+    if (!applicable) TRIBUTARY_RETURN_IF_ERROR(CheckBody());
+    if (!applicable || keep_only_) return Hold();
+    // Pieces that a constraint refused are tried again seldom, as each try costs all of them; and
+    // in the host's transaction only at the end, as there they could not be put aside again.
     const bool complete = Complete();
-    if (complete || std::has_single_bit(held_.size())) {
+    if (complete || (own_transaction_ && std::has_single_bit(held_.size()))) {
       for (const HeldFrame& h : held_) {
         const bool there = std::find(with.begin(), with.end(), h.item) != with.end();
         const bool alone = !h.header.continues && !h.header.continued;
         if (!there && (complete || alone)) with.push_back(h.item);
       }
     }
-    Status applied = Apply(with);
-    if (applied.ok()) {
-      for (const int64_t item : with) {
-        if (item == 0) continue;
-        TRIBUTARY_RETURN_IF_ERROR(DropHeld(c_, header_.sender, header_.tables, item));
-        std::erase_if(held_, [&](const HeldFrame& h) { return h.item == item; });
-      }
-      return {};
+    TRIBUTARY_RETURN_IF_ERROR(Apply(with, !complete));
+    for (const int64_t item : with) {
+      if (item == 0) continue;
+      TRIBUTARY_RETURN_IF_ERROR(DropHeld(c_, header_.sender, header_.tables, item));
+      std::erase_if(held_, [&](const HeldFrame& h) { return h.item == item; });
     }
-    rows_ = 0;
-    const bool may_be_cured =
-        (applied.code() & 0xff) == SQLITE_CONSTRAINT && !header_.covers.empty() && !complete;
-    return may_be_cured ? Hold() : std::move(applied);
+    return {};
+  }
+
+  // What will not do later is refused now.
+  Status CheckBody() {
+    std::string error;
+    std::string buffer;
+    std::string_view body;
+    if (!frame_.Body(&buffer, &body, &error)) return Wrong(error);
+    return BodyMerger(c_).Open(body);
   }
 
   Status Hold() {
+    writing_ = true;
     held_.push_back({0, header_});
-    return HoldFrame(c_, header_.sender, header_.tables, data_);
+    return HoldFrame(c_, header_.sender, header_.tables, frame_.header(), data_);
   }
 
   // The pieces that must become visible together with this one, in order; false where one of them
-  // is not here yet.
+  // is not here yet. What is here and does not wait was applied: parts of a back-fill. Pieces of
+  // two snapshots may overlap.
   bool Chain(std::vector<int64_t>* with) const {
     with->assign(1, 0);
-    const ChangesetHeader* first = &header_;
-    while (first->continues) {
-      const HeldFrame* before = nullptr;
-      for (const HeldFrame& h : held_) {
-        const bool fits = h.header.continued && !h.header.covers.empty() &&
-                          !first->covers.empty() &&
-                          h.header.covers.back().site == first->covers.front().site &&
-                          h.header.covers.back().end == first->covers.front().begin;
-        if (fits) before = &h;
+    if (header_.covers.empty()) return true;
+    for (const ChangesetHeader* first = &header_; first->continues;) {
+      const SiteSpan& at = first->covers.front();
+      const HeldFrame* before = Waiting([&](const ChangesetHeader& h) {
+        const SiteSpan& s = h.covers.back();
+        return h.continued && s.site == at.site && s.begin < at.begin && s.end >= at.begin;
+      });
+      if (before == nullptr) {
+        if (!EndsAt(at)) return false;
+        break;
       }
-      if (before == nullptr) return false;
       with->insert(with->begin(), before->item);
       first = &before->header;
     }
-    const ChangesetHeader* last = &header_;
-    while (last->continued) {
-      const HeldFrame* behind = nullptr;
-      for (const HeldFrame& h : held_) {
-        const bool fits = h.header.continues && !h.header.covers.empty() && !last->covers.empty() &&
-                          h.header.covers.front().site == last->covers.back().site &&
-                          h.header.covers.front().begin == last->covers.back().end;
-        if (fits) behind = &h;
-      }
-      if (behind == nullptr) return false;
+    for (const ChangesetHeader* last = &header_; last->continued;) {
+      const SiteSpan& at = last->covers.back();
+      const HeldFrame* behind = Waiting([&](const ChangesetHeader& h) {
+        const SiteSpan& s = h.covers.front();
+        return h.continues && s.site == at.site && s.begin <= at.end && s.end > at.end;
+      });
+      if (behind == nullptr) return state_.received.End(at.site, at.end) > at.end;
       with->push_back(behind->item);
       last = &behind->header;
     }
     return true;
   }
+  template <typename F>
+  const HeldFrame* Waiting(F fits) const {
+    const auto at = std::find_if(held_.begin(), held_.end(), [&](const HeldFrame& h) {
+      return !h.header.covers.empty() && fits(h.header);
+    });
+    return at == held_.end() ? nullptr : &*at;
+  }
+  // Whether something that arrived ends where the span begins.
+  bool EndsAt(const SiteSpan& s) const {
+    const auto spans = state_.received.spans();
+    return std::any_of(spans.begin(), spans.end(), [&](const SiteSpan& r) {
+      return r.site == s.site && r.begin < s.begin && r.end >= s.begin;
+    });
+  }
 
-  // Applies them as one; on failure nothing of it is kept.
-  Status Apply(const std::vector<int64_t>& items) {
-    ScopedSavepoint savepoint(c_->db());
-    TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
-    const bool dangled = HasDanglingReferences(c_->db());
+  // Applies them as one. `curable`: what a constraint refuses the rest of the transfer may cure.
+  Status Apply(const std::vector<int64_t>& items, bool curable) {
     for (const int64_t item : items) {
       std::string stored;
       if (item != 0) {
         TRIBUTARY_RETURN_IF_ERROR(ReadHeld(c_, header_.sender, header_.tables, item, &stored));
       }
-      TRIBUTARY_RETURN_IF_ERROR(ApplyOne(item == 0 ? data_ : std::string_view(stored)));
+      Status applied = ApplyOne(item == 0 ? data_ : std::string_view(stored));
+      if (!applied.ok()) return Refused(std::move(applied), curable);
     }
-    TRIBUTARY_RETURN_IF_ERROR(c_->Flush(true));
-    if (!dangled && HasDanglingReferences(c_->db())) {
-      return {
-          SQLITE_CONSTRAINT_FOREIGNKEY,
-          "crsql_apply: FOREIGN KEY constraint failed: a deferred reference is dangling; PRAGMA "
-          "foreign_key_check shows it once it is in the tables"};
+    if (!own_transaction_) return {};
+    Status settled = c_->Flush(true);
+    if (settled.ok() && HasDanglingReferences(c_->db())) {
+      settled = {SQLITE_CONSTRAINT_FOREIGNKEY,
+                 "crsql_apply: FOREIGN KEY constraint failed: a deferred reference to a row that "
+                 "none of the replicas has"};
     }
-    return savepoint.Release();
+    return settled.ok() ? Status() : Refused(std::move(settled), curable);
+  }
+
+  Status Refused(Status s, bool curable) {
+    may_be_cured_ = curable && (s.code() & 0xff) == SQLITE_CONSTRAINT;
+    return s;
   }
 
   Status ApplyOne(std::string_view data) {
@@ -182,6 +253,8 @@ class Applier {
     if (!frame.Open(data, &error) || !frame.Body(&buffer, &body, &error)) return Wrong(error);
     BodyMerger merger(c_);
     TRIBUTARY_RETURN_IF_ERROR(merger.Open(body));
+    writing_ = true;
+    c_->NoteLogWrite();
     TRIBUTARY_RETURN_IF_ERROR(merger.Merge());
     rows_ += merger.rows_changed();
     return {};
@@ -189,6 +262,11 @@ class Applier {
 
   // Whether all between what is known here and what the sender knew has come.
   bool Complete() const {
+    const LogPoint first = After(DbVersion(0));
+    if (state_.received.End(LooseSite(state_.transfer), first) <
+        After(DbVersion(state_.loose_pieces))) {
+      return false;
+    }
     const auto& all = state_.until.entries();
     return std::all_of(all.begin(), all.end(), [this](const VersionVector::Entry& e) {
       return known_.Covers(e.site, e.version) ||
@@ -199,11 +277,8 @@ class Applier {
   Status Conclude() {
     if (Complete() && held_.empty()) {
       TRIBUTARY_RETURN_IF_ERROR(RaiseKnown(c_, header_.tables, state_.until));
-      if (!stored_) return {};
-      return EndTransfer(c_, header_.sender, header_.tables);
+      return EndTransfers(c_, header_.tables);
     }
-    // What covers nothing is not part of what must be complete.
-    if (header_.covers.empty() && !stored_) return {};
     return SaveTransfer(c_, header_.sender, header_.tables, state_);
   }
 
@@ -213,7 +288,11 @@ class Applier {
   ChangesetHeader header_;
   VersionVector known_;
   TransferState state_;
-  bool stored_ = false;
+  bool own_transaction_ = false;
+  bool writing_ = false;       // something may have been written
+  bool may_be_cured_ = false;  // the failure is a constraint's that the rest may satisfy
+  bool keep_only_ = false;     // do not try, only keep it for later
+  bool stored_ = false;        // the transfer's state is in the file
   std::vector<HeldFrame> held_;
   int64_t rows_ = 0;
 };

@@ -25,7 +25,11 @@ Status BodyMerger::Open(std::string_view body) {
     TRIBUTARY_RETURN_IF_ERROR(
         FindTarget(reader_.tables()[reader_.table_of(i)], &targets_.emplace_back()));
   }
-  TRIBUTARY_RETURN_IF_ERROR(FindAuthors());
+  SiteId own;
+  TRIBUTARY_RETURN_IF_ERROR(c_->stores().sites.Own(&own));
+  for (const TransactionInfo& t : reader_.transactions()) {
+    if (t.site == own) TRIBUTARY_RETURN_IF_ERROR(CheckOwnVersion(c_, kWho, t.version));
+  }
   for (size_t i = 0; i < reader_.groups(); i++) TRIBUTARY_RETURN_IF_ERROR(CheckRows(i));
   return {};
 }
@@ -56,7 +60,6 @@ Status BodyMerger::FindAuthors() {
     Author& a = authors_.emplace_back();
     TRIBUTARY_RETURN_IF_ERROR(c_->stores().sites.FindOrAdd(t.site, &a.site));
     a.log = {.backfill = t.backfill, .commit_ms = t.commit_ms, .ts = t.ts};
-    if (a.site == kOwnSite) TRIBUTARY_RETURN_IF_ERROR(CheckOwnVersion(c_, kWho, t.version));
   }
   return {};
 }
@@ -80,11 +83,12 @@ Status BodyMerger::CheckRows(size_t group) {
 Status BodyMerger::CheckKey(const Table& table, std::string_view key) {
   TRIBUTARY_RETURN_IF_ERROR(table.DecodeKey(key, &decoder_));
   key_.clear();
-  TRIBUTARY_RETURN_IF_ERROR(table.EncodeForeignKey(decoder_.values(), &key_));
+  TRIBUTARY_RETURN_IF_ERROR(table.EncodeForeignKey(kWho, decoder_.values(), &key_));
   return key_ == key ? Status() : Malformed();
 }
 
 Status BodyMerger::Merge() {
+  TRIBUTARY_RETURN_IF_ERROR(FindAuthors());
   // The tables' rows in the order in which their transactions wrote them: so the log gets each
   // transaction in seq order, and tables of one transaction fill as they did at the author's.
   std::vector<std::unique_ptr<RowsReader>> groups;

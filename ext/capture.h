@@ -96,6 +96,8 @@ class Capture {
   bool full() const { return list.bytes() >= kFlushBytes; }
   bool must_flush() const { return full() && (marks_.empty() || list.bytes() >= kMostBytes); }
 
+  // What the next savepoint will be.
+  int next_level() const { return marks_.empty() ? 0 : marks_.back().level + 1; }
   // The savepoint callbacks of SQLite's virtual tables, by level.
   void Savepoint(int level);
   void Release(int level);

@@ -180,7 +180,8 @@ Status MakeFilter(Connection* c, const char* letters, sqlite3_value** argv, Chan
   if (pk == nullptr || filter->table == nullptr || *nothing) return {};
   std::vector<Value> values;
   std::string key;
-  if (UnpackValues(BlobOf(pk), &values) && filter->table->EncodeForeignKey(values, &key).ok()) {
+  if (UnpackValues(BlobOf(pk), &values) &&
+      filter->table->EncodeForeignKey("crsql_changes", values, &key).ok()) {
     filter->key = std::move(key);
   } else {
     *nothing = true;

@@ -12,20 +12,26 @@ constexpr LogPoint kEndOfLog{kMaxVersion + 1, Seq(0)};
 
 }  // namespace
 
-Status ChangesetSource::Start(const Have& have, Scope scope, size_t max_bytes) {
+Status ChangesetSource::Start(const Have& have, Selection selection, size_t max_bytes) {
   Stop();
-  scope_ = std::move(scope);
+  selection_ = std::move(selection);
+  scope_ = selection_.scope;
   max_bytes_ = max_bytes;
   common_ = {};
   TRIBUTARY_RETURN_IF_ERROR(c_->stores().sites.Own(&common_.sender));
+  if (c_->capture.state.version > DbVersion(0)) {
+    return Status::Error(
+        "crsql_changesets: this transaction has written to replicated tables: COMMIT first. What "
+        "it has overwritten is gone, and what it has written instead may still be rolled back");
+  }
   TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c_, scope_, &common_.until));
   common_.tables = scope_;
+  TRIBUTARY_RETURN_IF_ERROR(Plan(have));
   std::string id(BytesOf(common_.sender));
   common_.until.Encode(&id);
   id.append(have.Encode());
   for (const std::string& name : scope_) id.append(name).push_back('\0');
-  common_.transfer = XXH3_64bits(id.data(), id.size());
-  TRIBUTARY_RETURN_IF_ERROR(Plan(have));
+  common_.transfer = XXH3_64bits_withSeed(id.data(), id.size(), loose_hash_);
   if (segments_.empty()) return {};
   writes_ = c_->flushes();
   done_ = false;
@@ -39,6 +45,8 @@ void ChangesetSource::Stop() {
   segment_ = 0;
   scanning_ = false;
   piece_ = 0;
+  loose_pieces_ = 0;
+  loose_hash_ = 0;
   inside_ = false;
   transaction_.reset();
   covers_.clear();
@@ -47,7 +55,7 @@ void ChangesetSource::Stop() {
   last_table_ = nullptr;
 }
 
-// Sites in the order of their ids, what is known before what is loose.
+// Sites in the order of their ids, what is loose before what is known.
 Status ChangesetSource::Plan(const Have& have) {
   std::vector<SiteOrdinal> ordinals;
   TRIBUTARY_RETURN_IF_ERROR(c_->stores().sites.All(&ordinals));
@@ -58,10 +66,17 @@ Status ChangesetSource::Plan(const Have& have) {
     sites.emplace_back(site, ordinal);
   }
   std::sort(sites.begin(), sites.end());
-  for (const auto& [site, ordinal] : sites) PlanKnown(have, ordinal, site);
+  if (have.everything || !selection_.columns.empty()) {
+    for (const auto& [site, ordinal] : sites) {
+      segments_.push_back({ordinal, site, After(DbVersion(0)), kEndOfLog, true});
+    }
+    common_.until = {};
+    return {};
+  }
   for (const auto& [site, ordinal] : sites) {
     TRIBUTARY_RETURN_IF_ERROR(PlanLoose(have, ordinal, site));
   }
+  for (const auto& [site, ordinal] : sites) PlanKnown(have, ordinal, site);
   return {};
 }
 
@@ -100,6 +115,7 @@ Status ChangesetSource::PlanLoose(const Have& have, SiteOrdinal ordinal, const S
   if (comparable && std::find(have.loose.begin(), have.loose.end(), ours) != have.loose.end()) {
     return {};
   }
+  loose_hash_ += ours.hash + ours.records;
   segments_.push_back({ordinal, site, After(from), kEndOfLog, true});
   return {};
 }
@@ -123,16 +139,24 @@ Status ChangesetSource::Next() {
   return {};
 }
 
+// Whether a piece must begin with the segment: as what is covered and what is not travel apart, so
+// that all of a piece can be skipped by what it covers; and as only the begin and the end of a
+// piece can say that they lie within a transaction.
+bool ChangesetSource::MustBegin(const Segment& s) const {
+  if (scanning_) return false;
+  return covers_.empty() ? !s.loose && !builder_.empty() : s.begin.seq > Seq(0);
+}
+
 // *full: there is more to come.
 Status ChangesetSource::Fill(bool* full) {
   *full = false;
   cut_inside_ = false;
+  // Where the other has one part of a transaction, it puts the parts together.
+  if (!scanning_) inside_ = segments_[segment_].begin.seq > Seq(0);
   ends_whole_ = inside_;
   while (segment_ < segments_.size()) {
     const Segment& s = segments_[segment_];
-    // What is covered and what is not travel apart, so that all of a piece can be skipped by what
-    // it covers.
-    *full = s.loose && !covers_.empty();
+    *full = MustBegin(s);
     if (*full) return {};
     TRIBUTARY_RETURN_IF_ERROR(FillFrom(s, full));
     if (*full) return {};
@@ -140,6 +164,9 @@ Status ChangesetSource::Fill(bool* full) {
     scan_.Stop();
     scanning_ = false;
     segment_++;
+    cut_inside_ = s.end.seq > Seq(0);
+    *full = cut_inside_ && segment_ < segments_.size();
+    if (cut_inside_) return {};
   }
   return {};
 }
@@ -184,8 +211,18 @@ void ChangesetSource::Cover(const Segment& s, const LogPoint& end) {
   covered_ = end;
 }
 
-bool ChangesetSource::Wanted(const Table& table) const {
-  return scope_.empty() || std::binary_search(scope_.begin(), scope_.end(), table.name());
+// Whether the entry at which the scan stands has something that was asked for.
+bool ChangesetSource::Wanted(const Table& table) {
+  if (!scope_.empty() && !std::binary_search(scope_.begin(), scope_.end(), table.name())) {
+    return false;
+  }
+  wanted_ = scan_.records();
+  if (const auto some = selection_.columns.find(table.name()); some != selection_.columns.end()) {
+    std::erase_if(wanted_, [&](const LiveRecord& r) {
+      return r.column >= 0 && !some->second.contains(table.columns()[r.column].name);
+    });
+  }
+  return !wanted_.empty();
 }
 
 uint32_t ChangesetSource::TableNumber(Table* table) {
@@ -210,9 +247,8 @@ Status ChangesetSource::AddEntry(const Segment& s) {
         {s.site, transaction.second, header.commit_ms, header.ts, header.backfill});
     transaction_ = transaction;
   }
-  const std::vector<LiveRecord>& records = scan_.records();
-  builder_.BeginRow(TableNumber(scan_.table()), scan_.key(), scan_.cl(), records.front().seq);
-  for (const LiveRecord& r : records) {
+  builder_.BeginRow(TableNumber(scan_.table()), scan_.key(), scan_.cl(), wanted_.front().seq);
+  for (const LiveRecord& r : wanted_) {
     if (r.column < 0) {
       builder_.AddSentinel(r.seq);
     } else {
@@ -231,6 +267,11 @@ void ChangesetSource::Finish(bool last) {
   header_.continues = inside_;
   header_.continued = cut_inside_;
   header_.covers = std::exchange(covers_, {});
+  if (header_.covers.empty()) {
+    loose_pieces_++;
+  } else {
+    header_.loose_pieces = loose_pieces_;
+  }
   header_.transactions = builder_.transactions();
   header_.rows = builder_.rows();
   header_.cells = builder_.cells();

@@ -21,7 +21,7 @@ class ChangesetSource {
   // Starts at the first piece; there is none where nothing is lacking. A piece ends at the first
   // transaction that makes its body as long as max_bytes; a longer transaction is cut.
   // REQUIRES: the connection is ready, and what it captured is flushed.
-  Status Start(const Have& have, Scope scope, size_t max_bytes);
+  Status Start(const Have& have, Selection selection, size_t max_bytes);
   Status Next();
   void Stop();
   bool done() const { return done_; }
@@ -47,7 +47,8 @@ class ChangesetSource {
   bool MustCut(const LogPoint& at) const;
   Status AddEntry(const Segment& segment);
   uint32_t TableNumber(Table* table);
-  bool Wanted(const Table& table) const;
+  bool Wanted(const Table& table);
+  bool MustBegin(const Segment& segment) const;
   void Cover(const Segment& segment, const LogPoint& end);
   void Finish(bool last);
   Status CheckUnchanged();
@@ -56,6 +57,8 @@ class ChangesetSource {
   ChangeScan scan_;
   bool done_ = true;
   Scope scope_;
+  Selection selection_;
+  std::vector<LiveRecord> wanted_;  // of the present entry
   size_t max_bytes_ = 0;
   ChangesetHeader common_;  // what all pieces say
   std::vector<Segment> segments_;
@@ -63,7 +66,9 @@ class ChangesetSource {
   bool scanning_ = false;
   LogPoint covered_;  // of the present segment, by pieces before and this one's spans so far
   uint32_t piece_ = 0;
-  bool inside_ = false;  // the next piece begins in a transaction that must stay whole
+  uint32_t loose_pieces_ = 0;
+  uint64_t loose_hash_ = 0;
+  bool inside_ = false;  // the piece begins in a transaction that must stay whole
   bool cut_inside_ = false;
   bool ends_whole_ = false;  // the piece goes on with the rest of such a one: cut behind it
   std::optional<std::pair<SiteOrdinal, DbVersion>> transaction_;  // of the builder's last row

@@ -220,7 +220,7 @@ Status Connection::OnSavepoint(int level) {
   Break(level);
   capture.Savepoint(level);
   broken_level_ = broken_level;
-  if (merging || stores_ == nullptr) return {};
+  if (merging || quiet || stores_ == nullptr) return {};
   if (stores_->merge.empty()) {
     if (!capture.full()) return {};
     TRIBUTARY_RETURN_IF_ERROR(TryFlush(level, [&] { return FlushCapture(this); }));
@@ -238,14 +238,14 @@ Status Connection::OnSavepoint(int level) {
 
 void Connection::OnRelease(int level) {
   capture.Release(level);
-  if (merging) return;
+  if (merging || quiet) return;
   while (!held_at_.empty() && held_at_.back().first >= level) held_at_.pop_back();
 }
 
 void Connection::OnRollbackTo(int level) {
   capture.RollbackTo(level);
   // A statement that a merge ran has failed: the merge itself has not changed anything yet.
-  if (merging) return;
+  if (merging || quiet) return;
   if (level < broken_level_ && !flushing_) broken_level_ = kWhole;
   if (stores_ == nullptr) return;
   stores_->merge.Clear();
@@ -274,6 +274,7 @@ ScopedHostCounters::~ScopedHostCounters() {
     Statement& s = c_->stores().restore_changes;
     if (!s.PrepareOnce(db, "DELETE FROM crsql_transaction WHERE n = ?1").ok()) return;
     s.Bind(1, changes_);
+    const ScopedQuiet quiet(c_);
     (void)s.Run();
   } catch (const std::bad_alloc&) {  // better a wrong count than the end of the process
   }

@@ -67,6 +67,9 @@ class Connection {
   uint64_t ts = 0;
   // A merge is writing a base table: triggers may run, but nothing of ours may change under it.
   bool merging = false;
+  // Statements of ours run that begin no savepoint worth the name: nothing is flushed for them, as
+  // that might use a statement of ours in the midst of its own work.
+  bool quiet = false;
   Status MergeEqualValues(bool* on) {
     if (merge_equal_values_ < 0) TRIBUTARY_RETURN_IF_ERROR(ReadMergeEqualValues());
     *on = merge_equal_values_ == 1;
@@ -104,12 +107,17 @@ class Connection {
 
   // How often anything was written to the log.
   int64_t flushes() const { return flushes_; }
+  void NoteLogWrite() { flushes_++; }
   // A row was written, with the sync bit on, that merges may know otherwise.
   void NoteUncapturedWrite() { uncaptured_write_ = true; }
   bool HasUnflushedWrites() const { return uncaptured_write_ || !capture.list.empty(); }
   // A row was written that could not be captured. Unless the statement is undone, as it is where it
   // has a journal, the transaction must not be committed.
   void OnFailedCapture();
+
+  // Something was half done, outside any savepoint of its own: only a rollback to a savepoint that
+  // is open now can undo it, or of the whole transaction.
+  void OnHalfDone() { Break(capture.next_level()); }
 
   // The callbacks of the transaction module.
   Status OnSync();
@@ -159,6 +167,20 @@ class Connection {
  public:
   // Whether the transaction is being committed.
   bool syncing() const { return syncing_; }
+};
+
+// Sets `quiet`. REQUIRES: what fails inside is either without effect or a failure of the whole,
+// which is rolled back.
+class ScopedQuiet {
+ public:
+  explicit ScopedQuiet(Connection* c) : c_(c), before_(c->quiet) { c->quiet = true; }
+  ~ScopedQuiet() { c_->quiet = before_; }
+  ScopedQuiet(const ScopedQuiet&) = delete;
+  ScopedQuiet& operator=(const ScopedQuiet&) = delete;
+
+ private:
+  Connection* c_;
+  bool before_;
 };
 
 // Keeps last_insert_rowid() and changes() as the host's statements left them. Except for changes()

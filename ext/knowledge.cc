@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "ext/change_scan.h"
-#include "sync/changeset/frame.h"
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -52,10 +51,11 @@ Status MakeTransfers(Connection* c) {
   bool has;
   TRIBUTARY_RETURN_IF_ERROR(HasTransfers(c, &has));
   if (has) return {};
-  return Execute(c->db(),
-                 "CREATE TABLE IF NOT EXISTS main.crsql_transfers(sender BLOB NOT NULL, scope "
-                 "INTEGER NOT NULL, item INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY(sender, "
-                 "scope, item))");
+  return Execute(
+      c->db(),
+      "CREATE TABLE IF NOT EXISTS main.crsql_transfers(sender BLOB NOT NULL, scope "
+      "INTEGER NOT NULL, item INTEGER NOT NULL, header BLOB, data BLOB NOT NULL, PRIMARY "
+      "KEY(sender, scope, item))");
 }
 
 // Prepares a statement on crsql_transfers whose ?1 is the sender and ?2 the scope; *has is false
@@ -78,10 +78,20 @@ Status ParseState(std::string_view data, TransferState* state) {
   }
   state->until = std::move(have.known);
   if (!have.unfinished.empty()) state->received = std::move(have.unfinished[0].received);
+  if (!have.loose.empty()) {
+    state->transfer = have.loose[0].hash;
+    state->loose_pieces = static_cast<uint32_t>(have.loose[0].records);
+  }
   return {};
 }
 
 }  // namespace
+
+SiteId LooseSite(uint64_t transfer) {
+  SiteId site;
+  for (size_t i = 0; i < 8; i++) site.bytes[8 + i] = static_cast<uint8_t>(transfer >> (8 * i));
+  return site;
+}
 
 Status LoadKnown(Connection* c, const Scope& scope, VersionVector* known) {
   *known = {};
@@ -111,10 +121,12 @@ Status RaiseKnown(Connection* c, const Scope& scope, const VersionVector& known)
     s.Bind(2, e.version.value);
     s.Bind(3, TagOf(scope));
     TRIBUTARY_RETURN_IF_ERROR(s.Run());
-    if (!scope.empty()) continue;
+    // Who passes on the knowledge asks for all sites that have an ordinal.
     SiteOrdinal ordinal;
     TRIBUTARY_RETURN_IF_ERROR(c->stores().sites.FindOrAdd(e.site, &ordinal));
-    TRIBUTARY_RETURN_IF_ERROR(c->stores().sites.RaiseSeen(ordinal, e.version));
+    if (scope.empty()) {
+      TRIBUTARY_RETURN_IF_ERROR(c->stores().sites.RaiseSeen(ordinal, e.version));
+    }
   }
   return {};
 }
@@ -136,6 +148,7 @@ Status SaveTransfer(Connection* c, const SiteId& sender, const Scope& scope,
   Have have;
   have.known = state.until;
   have.unfinished.push_back({sender, state.received});
+  have.loose.push_back({LooseSite(state.transfer), state.loose_pieces, state.transfer});
   const std::string data = have.Encode();
   Statement s;
   bool has;
@@ -148,24 +161,47 @@ Status SaveTransfer(Connection* c, const SiteId& sender, const Scope& scope,
   return s.Run();
 }
 
-Status EndTransfer(Connection* c, const SiteId& sender, const Scope& scope) {
-  Statement s;
+Status EndTransfers(Connection* c, const Scope& scope) {
   bool has;
-  TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(
-      c, "DELETE FROM crsql_transfers WHERE sender = ?1 AND scope = ?2", sender, scope, &s, &has));
-  return has ? s.Run() : Status();
+  TRIBUTARY_RETURN_IF_ERROR(HasTransfers(c, &has));
+  if (!has) return {};
+  VersionVector known;
+  TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c, scope, &known));
+  std::vector<std::string> ended;
+  Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(c->db(), "SELECT data, sender FROM crsql_transfers WHERE scope = ?1 AND item = 0"));
+  s.Bind(1, TagOf(scope));
+  for (;;) {
+    bool row;
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+    if (!row) break;
+    TransferState state;
+    TRIBUTARY_RETURN_IF_ERROR(ParseState(s.Blob(0), &state));
+    if (known.Covers(state.until)) ended.emplace_back(s.Blob(1));
+  }
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(c->db(), "DELETE FROM crsql_transfers WHERE sender = ?1 AND scope = ?2"));
+  for (const std::string& sender : ended) {
+    s.BindBlob(1, sender);
+    s.Bind(2, TagOf(scope));
+    TRIBUTARY_RETURN_IF_ERROR(s.Run());
+  }
+  return {};
 }
 
-Status HoldFrame(Connection* c, const SiteId& sender, const Scope& scope, std::string_view frame) {
+Status HoldFrame(Connection* c, const SiteId& sender, const Scope& scope, std::string_view header,
+                 std::string_view frame) {
   TRIBUTARY_RETURN_IF_ERROR(MakeTransfers(c));
   Statement s;
   bool has;
   TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(
       c,
-      "INSERT INTO crsql_transfers(sender, scope, item, data) SELECT ?1, ?2, "
-      "coalesce(max(item), 0) + 1, ?3 FROM crsql_transfers WHERE sender = ?1 AND scope = ?2",
+      "INSERT INTO crsql_transfers(sender, scope, item, header, data) SELECT ?1, ?2, "
+      "coalesce(max(item), 0) + 1, ?3, ?4 FROM crsql_transfers WHERE sender = ?1 AND scope = ?2",
       sender, scope, &s, &has));
-  s.BindBlob(3, frame);
+  s.BindBlob(3, header);
+  s.BindBlob(4, frame);
   return s.Run();
 }
 
@@ -185,20 +221,18 @@ Status ListHeld(Connection* c, const SiteId& sender, const Scope& scope,
   held->clear();
   Statement s;
   bool has;
-  // The header is at the front: SQLite reads no more of a long blob than is asked for.
-  TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(
-      c,
-      "SELECT item, data FROM crsql_transfers WHERE sender = ?1 AND scope = ?2 AND item > 0 ORDER "
-      "BY item",
-      sender, scope, &s, &has));
+  TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(c,
+                                             "SELECT item, header FROM crsql_transfers WHERE "
+                                             "sender = ?1 AND scope = ?2 AND item > 0 ORDER "
+                                             "BY item",
+                                             sender, scope, &s, &has));
   while (has) {
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&has));
     if (!has) break;
-    Frame frame;
     HeldFrame& h = held->emplace_back();
     h.item = s.Int(0);
     std::string error;
-    if (!frame.Open(s.Blob(1), &error) || !h.header.Decode(frame.header(), &error)) {
+    if (!h.header.Decode(s.Blob(1), &error)) {
       return Status::Corrupt(absl::StrCat("table crsql_transfers has a malformed frame: ", error));
     }
   }

@@ -15,16 +15,19 @@
 // snapshots of the sender. Each says which spans of whose logs it covers. What S had live in a span
 // at a later snapshot it had live, too, at an earlier one, as no cell comes back to life and what S
 // knows of the span was closed; so R may join spans of several snapshots. V moves once they cover
-// all between V_R and the *latest* snapshot's V_S: a cell that an early piece left out, as
-// something newer beat it, has that newer one in the rest. Spans of two senders cannot be joined:
-// what beats a cell here may lie in a span that only the other sender covered.
+// all between V_R and the *latest* snapshot's V_S, and what S held beyond V_S (records that came to
+// it without the promise that nothing is missing) has come, too: a cell that an early piece left
+// out, as something newer beat it, has that newer one in the rest or there. Spans of two senders
+// cannot be joined: what beats a cell here may lie in a span that only the other sender covered.
 //
 // Stored: V in crsql_tracked_peers with a tag of its own, per scope; transfers in crsql_transfers
 // (made when first needed): item 0 is the state as message Have (known: until; unfinished: what
-// arrived), items from 1 on are frames that wait for others.
+// arrived), items from 1 on are frames that wait for others, with their headers.
 #ifndef TRIBUTARY_EXT_KNOWLEDGE_H_
 #define TRIBUTARY_EXT_KNOWLEDGE_H_
 
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +43,12 @@ namespace tributary {
 // nothing of another, but that of all tables holds for each.
 using Scope = std::vector<std::string>;
 
+// What a host asks for. With some columns only, a transfer asserts nothing: it is of no scope.
+struct Selection {
+  Scope scope;
+  std::map<std::string, std::set<std::string, std::less<>>, std::less<>> columns;  // by table
+};
+
 Status LoadKnown(Connection* c, const Scope& scope, VersionVector* known);
 // Raises V, and what was seen of each site. REQUIRES: a write transaction.
 Status RaiseKnown(Connection* c, const Scope& scope, const VersionVector& known);
@@ -48,15 +57,23 @@ Status RaiseKnown(Connection* c, const Scope& scope, const VersionVector& known)
 struct TransferState {
   VersionVector until;  // what the sender knew at its latest snapshot
   Coverage received;
+  // Of the latest transfer: how many pieces of it cover nothing, which arrive as versions from 1 on
+  // of the site that LooseSite names.
+  uint64_t transfer = 0;
+  uint32_t loose_pieces = 0;
 };
+SiteId LooseSite(uint64_t transfer);
 Status LoadTransfer(Connection* c, const SiteId& sender, const Scope& scope, TransferState* state);
 Status SaveTransfer(Connection* c, const SiteId& sender, const Scope& scope,
                     const TransferState& state);
-// Forgets the state and what is held.
-Status EndTransfer(Connection* c, const SiteId& sender, const Scope& scope);
+// Forgets the transfers of that scope, from whomever, that can bring nothing any more: their states
+// and what is held.
+Status EndTransfers(Connection* c, const Scope& scope);
 
-// Frames of that transfer that cannot be applied without others.
-Status HoldFrame(Connection* c, const SiteId& sender, const Scope& scope, std::string_view frame);
+// Frames of that transfer that cannot be applied without others. `header` is the frame's: kept in a
+// column of its own, as each further piece looks at all of them.
+Status HoldFrame(Connection* c, const SiteId& sender, const Scope& scope, std::string_view header,
+                 std::string_view frame);
 Status DropHeld(Connection* c, const SiteId& sender, const Scope& scope, int64_t item);
 struct HeldFrame {
   int64_t item;

@@ -82,7 +82,7 @@ class Resolver {
       return Status::Error(absl::StrCat("crsql_changes: the pk of a change for table ",
                                         record_.table->name(), " is not a packed key"));
     }
-    return record_.table->EncodeForeignKey(values, &key_);
+    return record_.table->EncodeForeignKey(kWho, values, &key_);
   }
 
   Connection* c_;

@@ -199,11 +199,12 @@ Status Table::EncodeKey(sqlite3_value** values, std::string* out) const {
   return {};
 }
 
-Status Table::EncodeForeignKey(const std::vector<Value>& values, std::string* out) const {
+Status Table::EncodeForeignKey(const char* who, const std::vector<Value>& values,
+                               std::string* out) const {
   if (values.size() != key_.size()) {
-    return Status::Error(absl::StrCat("crsql_changes: the pk of a change for table ", name_,
-                                      " holds ", values.size(), " values, its primary key has ",
-                                      key_.size(), " columns"));
+    return Status::Error(absl::StrCat(who, ": the pk of a change for table ", name_, " holds ",
+                                      values.size(), " values, its primary key has ", key_.size(),
+                                      " columns"));
   }
   for (size_t i = 0; i < key_.size(); i++) {
     Value v = values[i];
@@ -213,8 +214,8 @@ Status Table::EncodeForeignKey(const std::vector<Value>& values, std::string* ou
     }
     TRIBUTARY_RETURN_IF_ERROR(CheckKeyValue(key_[i], v));
     if (!StoredUnchanged(key_[i].affinity, v)) {
-      return Status::Error(absl::StrCat("crsql_changes: the pk of a change for table ", name_,
-                                        " has ", TypeName(v), " for key column ", key_[i].name,
+      return Status::Error(absl::StrCat(who, ": the pk of a change for table ", name_, " has ",
+                                        TypeName(v), " for key column ", key_[i].name,
                                         ", whose declared type would store it differently: the "
                                         "schemas of the two replicas disagree"));
     }

@@ -76,8 +76,10 @@ class Table {
   // Encodes the key that these values are, as the table stores them. Fails on NULL, and on an
   // integral REAL in an untyped column (two keys that SQLite takes for one).
   Status EncodeKey(sqlite3_value** values, std::string* out) const;
-  // The same for values from elsewhere; their types must be what the columns would store.
-  Status EncodeForeignKey(const std::vector<Value>& values, std::string* out) const;
+  // The same for values from elsewhere; their types must be what the columns would store. `who`
+  // begins the message where they are not.
+  Status EncodeForeignKey(const char* who, const std::vector<Value>& values,
+                          std::string* out) const;
 
   // Points `select` at the row with this key: its columns in layout order, then its rowid (or 1
   // where it has none). *found tells whether it is there; if so the caller resets the statement

@@ -131,7 +131,7 @@ bool Frame::Size(std::string_view start, size_t* size, std::string* error) {
   return true;
 }
 
-bool Frame::Open(std::string_view data, std::string* error) {
+bool Frame::OpenAny(std::string_view data, std::string* error) {
   size_t size;
   if (!Size(data, &size, error)) return false;
   if (size == 0 || data.size() < size) {
@@ -155,11 +155,18 @@ bool Frame::Open(std::string_view data, std::string* error) {
     *error = "the frame's checksum does not fit: it was damaged on its way";
     return false;
   }
-  if (kind_ != FrameKind::kChangeset) {
+  if (kind_ < FrameKind::kChangeset || kind_ > FrameKind::kSchema) {
     *error = absl::StrCat("the frame is of kind ", f.kind, ", which this program does not know");
     return false;
   }
   return true;
+}
+
+bool Frame::Open(std::string_view data, std::string* error) {
+  if (!OpenAny(data, error)) return false;
+  if (kind_ == FrameKind::kChangeset) return true;
+  *error = "the frame is no changeset but belongs to a shared folder: use tributary sync --folder";
+  return false;
 }
 
 bool Frame::Body(std::string* buffer, std::string_view* body, std::string* error) const {

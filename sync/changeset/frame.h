@@ -25,6 +25,10 @@ namespace tributary {
 
 enum class FrameKind : uint8_t {
   kChangeset = 1,  // Header and Body of proto/changeset.proto
+  // Of a shared folder, proto/folder.proto:
+  kSegment = 2,  // Segment; no body
+  kMarker = 3,   // Marker; no body
+  kSchema = 4,   // no header; Schema
 };
 
 inline constexpr uint8_t kFrameFormat = 1;
@@ -45,8 +49,10 @@ std::string EncodeFrame(FrameKind kind, std::string_view header, std::string_vie
 class Frame {
  public:
   // Checks everything but what is inside header and body. False, with a message for people, where
-  // `data` is not exactly one frame.
+  // `data` is not exactly one frame, or the frame is no changeset.
   bool Open(std::string_view data, std::string* error);
+  // The same for a frame of any kind that this program knows.
+  bool OpenAny(std::string_view data, std::string* error);
 
   // How many bytes the frame that begins with `start` has: 0 if more of the start is needed to
   // tell (kFrameFixedSize bytes are enough). False where no frame begins so.

@@ -117,6 +117,20 @@ bool ReadLoose(pbf_reader in, Have::Loose* l) {
   return has_site;
 }
 
+// Spans come in ascending order.
+bool ReadCovers(const pbf_reader& in, std::vector<SiteSpan>* covers) {
+  SiteSpan span;
+  if (covers->size() == Coverage::kMaxSpans || !ReadSpan(in, &span)) return false;
+  if (!covers->empty()) {
+    const SiteSpan& before = covers->back();
+    const bool ascending =
+        before.site < span.site || (before.site == span.site && before.end <= span.begin);
+    if (!ascending) return false;
+  }
+  covers->push_back(span);
+  return true;
+}
+
 bool ReadHeaderField(pbf_reader* in, ChangesetHeader* h, bool* has_sender) {
   switch (in->tag_and_type()) {
     case Bytes(1):
@@ -134,9 +148,7 @@ bool ReadHeaderField(pbf_reader* in, ChangesetHeader* h, bool* has_sender) {
     case Bytes(5):
       return ReadSiteVersion(in->get_message(), &h->until);
     case Bytes(6):
-      h->covers.emplace_back();
-      return h->covers.size() <= Coverage::kMaxSpans &&
-             ReadSpan(in->get_message(), &h->covers.back());
+      return ReadCovers(in->get_message(), &h->covers);
     case Bytes(7):
       h->tables.emplace_back(View(in));
       return h->tables.size() <= ChangesetHeader::kMaxTables;
@@ -154,6 +166,9 @@ bool ReadHeaderField(pbf_reader* in, ChangesetHeader* h, bool* has_sender) {
       return true;
     case Varint(12):
       h->continued = in->get_uint64() != 0;
+      return true;
+    case Varint(13):
+      h->loose_pieces = in->get_uint32();
       return true;
     default:
       in->skip();
@@ -178,6 +193,7 @@ std::string ChangesetHeader::Encode() const {
   out.add_uint64(10, cells);
   if (continues) out.add_bool(11, true);
   if (continued) out.add_bool(12, true);
+  if (loose_pieces != 0) out.add_uint32(13, loose_pieces);
   return data;
 }
 
@@ -212,6 +228,7 @@ std::string Have::Encode() const {
     message.add_uint64(2, l.records);
     message.add_fixed64(3, l.hash);
   }
+  if (everything) out.add_bool(4, true);
   return data;
 }
 
@@ -232,6 +249,9 @@ bool Have::Decode(std::string_view data, std::string* error) {
         case Bytes(3):
           loose.emplace_back();
           sound = ReadLoose(in.get_message(), &loose.back());
+          break;
+        case Varint(4):
+          everything = in.get_uint64() != 0;
           break;
         default:
           in.skip();

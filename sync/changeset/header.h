@@ -29,6 +29,7 @@ struct ChangesetHeader {
   uint64_t cells = 0;
   bool continues = false;
   bool continued = false;
+  uint32_t loose_pieces = 0;
 
   std::string Encode() const;
   // False, with a message for people and nothing kept, where the bytes are none or what they say
@@ -49,6 +50,8 @@ struct Have {
     bool operator==(const Loose&) const = default;
   };
   VersionVector known;
+  // Send all there is, as what asserts nothing: for a replica whose knowledge turned out wrong.
+  bool everything = false;
   std::vector<Unfinished> unfinished;
   std::vector<Loose> loose;
 

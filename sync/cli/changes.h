@@ -1,4 +1,4 @@
-// Rows of crsql_changes: reading them in whole transactions, and writing them.
+// Rows of crsql_changes, read in whole transactions.
 #ifndef TRIBUTARY_SYNC_CLI_CHANGES_H_
 #define TRIBUTARY_SYNC_CLI_CHANGES_H_
 
@@ -24,7 +24,6 @@ struct Change {
   std::string_view site;
   int64_t causal_length = 0;
   int64_t seq = 0;
-  Value timestamp;
 
   bool sentinel() const { return column == kSentinel; }
   bool row_is_deleted() const { return causal_length % 2 == 0; }
@@ -34,7 +33,6 @@ struct Change {
 // in order. REQUIRES: a transaction, so that it is one state of the database.
 class ChangeReader {
  public:
-  // An absent site counts from the very beginning.
   Status Start(const Database& db, const VersionVector& above);
   // What *change views lives until the next call.
   bool Next(Change* change);
@@ -46,28 +44,6 @@ class ChangeReader {
   size_t next_site_ = 0;
   VersionVector above_;
   Status status_;
-};
-
-// Merges records into a database. REQUIRES: a write transaction.
-class ChangeWriter {
- public:
-  ChangeWriter() = default;
-  ChangeWriter(const ChangeWriter&) = delete;
-  ChangeWriter& operator=(const ChangeWriter&) = delete;
-
-  Status Start(const Database& db);
-  Status Write(const Change& change);
-  // How many merges changed something since the last commit.
-  Status Impacted(int64_t* count);
-
- private:
-  // What mostly repeats from record to record stays bound, as a view of these.
-  std::string table_;
-  std::string key_;
-  std::string site_;
-  bool bound_ = false;
-  Statement insert_;
-  Statement impacted_;
 };
 
 }  // namespace tributary::cli

@@ -20,7 +20,7 @@ constexpr std::string_view kDetails =
     "that\n"
     "either side got from a third copy travel along. What moves is written in transactions of "
     "about\n"
-    "--batch cells, never splitting a transaction of its author. Interrupted, it can simply be "
+    "--batch bytes, never splitting a transaction of its author. Interrupted, it can simply be "
     "run\n"
     "again. Foreign keys are not enforced while merging, since a copy may have deleted what "
     "another\n"
@@ -30,6 +30,7 @@ constexpr std::string_view kDetails =
     "refused.\n\n"
     "Examples:\n"
     "  tributary sync phone.db laptop.db\n"
+    "  tributary sync notes.db --folder ~/Dropbox/notes --watch\n"
     "  tributary sync --conflicts 100 phone.db laptop.db     show up to 100 conflicts\n"
     "  tributary sync -q phone.db usb/phone.db && echo equal\n";
 
@@ -115,8 +116,8 @@ Status MayBeEqual(const Session& s, bool* maybe) {
   TRIBUTARY_RETURN_IF_ERROR(LoadKnowledge(s.b, &b));
   TRIBUTARY_RETURN_IF_ERROR(OwnSiteId(s.a, &site_a));
   TRIBUTARY_RETURN_IF_ERROR(OwnSiteId(s.b, &site_b));
-  *maybe =
-      VersionOf(a, site_a) <= VersionOf(b, site_a) && VersionOf(b, site_b) <= VersionOf(a, site_b);
+  const SiteId ids[] = {SiteOf(site_a), SiteOf(site_b)};
+  *maybe = a.Of(ids[0]) <= b.Of(ids[0]) && b.Of(ids[1]) <= a.Of(ids[1]);
   return {};
 }
 
@@ -155,7 +156,7 @@ void PrintDirection(const Session& s, const Database& from, const Database& to,
     std::printf("%s  %s\n", names.c_str(), style.Dim("nothing new").c_str());
     return;
   }
-  const std::string lost = r.applied < r.cells ? "; " + WithCommas(r.applied) + " were new" : "";
+  const std::string lost = r.applied < r.rows ? "; " + WithCommas(r.applied) + " were new" : "";
   std::printf("%s  %s, %s, %s, %s%s\n", names.c_str(), Count(r.rows, "row").c_str(),
               Count(r.cells, "cell").c_str(), Bytes(r.bytes).c_str(),
               Count(r.transactions, "transaction").c_str(), lost.c_str());
@@ -218,7 +219,6 @@ void WriteDirection(JsonWriter* json, std::string_view name, const TransferResul
   json->Key("cells").Int(r.cells);
   json->Key("bytes").Int(r.bytes);
   json->Key("applied").Int(r.applied);
-  json->Key("left_out").Int(r.left_out);
   json->EndObject();
 }
 
@@ -266,11 +266,15 @@ Status CompareBothSchemas(Session* s) {
 }
 
 Status RunSync(const Context& context) {
+  if (context.args.Has("--folder")) return RunFolderSync(context);
+  if (context.args.positional.size() != 2) {
+    return {ExitCode::kUsage, "sync needs two databases, or one and --folder DIR"};
+  }
   const auto started = std::chrono::steady_clock::now();
   Session s{.context = context};
   int64_t shown = kDefaultConflictsShown;
   TRIBUTARY_RETURN_IF_ERROR(context.args.GetInt("--conflicts", 0, &shown));
-  TRIBUTARY_RETURN_IF_ERROR(context.args.GetInt("--batch", 1, &s.options.batch_cells));
+  TRIBUTARY_RETURN_IF_ERROR(context.args.GetInt("--batch", 1, &s.options.batch_bytes));
   TRIBUTARY_RETURN_IF_ERROR(OpenReplica(context, context.arg(0), OpenMode::kWrite, &s.a));
   TRIBUTARY_RETURN_IF_ERROR(OpenReplica(context, context.arg(1), OpenMode::kWrite, &s.b));
   TRIBUTARY_RETURN_IF_ERROR(RefuseOneReplica(s));
@@ -300,12 +304,17 @@ Status RunSync(const Context& context) {
 
 Command SyncCommand() {
   return {"sync",
-          "A B",
+          "A B | A --folder DIR",
           "make two copies equal, both ways",
           kDetails,
           {{"--conflicts", "", "N", "show up to N conflicts (default 10)"},
-           {"--batch", "", "CELLS", "cells per transaction of the receiver (default 100000)"}},
-          2,
+           {"--batch", "", "BYTES", "bytes per transaction of the receiver (default 1048576)"},
+           {"--folder", "", "DIR", "exchange through a folder that a file-sync tool carries"},
+           {"--watch", "", "", "with --folder: go on until interrupted"},
+           {"--poll", "", "SECONDS", "with --watch: look at least this often (default 5)"},
+           {"--snapshot", "", "", "with --folder: write a segment with everything"},
+           {"--verify", "", "", "with --folder: mend damaged segments of one's own"}},
+          1,
           2,
           RunSync};
 }

@@ -48,6 +48,11 @@ Command LogCommand();
 Command DiffCommand();
 Command CheckCommand();
 Command SqlCommand();
+Command BackupCommand();
+Command RestoreCommand();
+Command InspectCommand();
+
+Status RunFolderSync(const Context& context);  // sync --folder
 
 }  // namespace tributary::cli
 

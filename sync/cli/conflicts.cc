@@ -4,6 +4,10 @@
 #include <bit>
 #include <functional>
 
+#include "crdt/key.h"
+#include "crdt/packed.h"
+#include "sync/changeset/frame.h"
+#include "sync/changeset/reader.h"
 #include "sync/cli/output.h"
 
 namespace tributary::cli {
@@ -68,31 +72,71 @@ Status ConflictTracker::Collect(const Database& receiver, const VersionVector& k
   rows_.erase(std::unique(rows_.begin(), rows_.end()), rows_.end());
   std::sort(cells_.begin(), cells_.end());
   lookup_ = receiver.Prepare(
-      "SELECT val, col_version FROM crsql_changes WHERE \"table\" = ? AND pk = ? AND cid = ?");
+      "SELECT val, col_version, hex(site_id) || ' ' || db_version || ' ' || seq FROM crsql_changes"
+      " WHERE \"table\" = ? AND pk = ? AND cid = ?");
   return lookup_.status();
 }
 
-Status ConflictTracker::Before(const Change& c) {
-  pending_ = false;
+Status ConflictTracker::Before(std::string_view data) {
   if (rows_.empty()) return {};
+  Frame frame;
+  ChangesetReader body;
+  std::string buffer;
+  std::string_view bytes;
+  std::string error;
+  if (!frame.Open(data, &error) || !frame.Body(&buffer, &bytes, &error) ||
+      !body.Open(bytes, &error)) {
+    return {ExitCode::kFailed, error};
+  }
+  for (size_t i = 0; i < body.groups(); i++) {
+    const TableNames& table = body.tables()[body.table_of(i)];
+    Change c{.table = table.name};
+    KeyDecoder decoder;
+    std::string key;
+    RowsReader rows(body, i);
+    while (rows.Next()) {
+      const RowView& row = rows.row();
+      ByteReader in(row.key);
+      if (!decoder.Decode(&in, table.key.size())) continue;  // crsql_apply will tell
+      key.clear();
+      PackValues(decoder.values(), &key);
+      c.key = key;
+      const TransactionInfo& t = body.transactions()[row.transaction];
+      c.site = {reinterpret_cast<const char*>(t.site.bytes.data()), t.site.bytes.size()};
+      c.db_version = t.version.value;
+      c.causal_length = row.cl.value;
+      if (row.has_sentinel) {
+        c.column = kSentinel;
+        c.value = Value::Null();
+        c.col_version = c.causal_length;
+        TRIBUTARY_RETURN_IF_ERROR(Look(c));
+      }
+      for (const CellView& cell : row.cells) {
+        c.column = table.columns[static_cast<size_t>(cell.column)];
+        c.value = cell.value;
+        c.col_version = cell.version.value;
+        TRIBUTARY_RETURN_IF_ERROR(Look(c));
+      }
+    }
+  }
+  return {};
+}
+
+Status ConflictTracker::Look(const Change& c) {
   const uint64_t row = HashRow(c);
   const uint64_t* receiver_cl = Find(rows_, row);
   if (receiver_cl == nullptr) return {};
-  if (c.db_version <= VersionOf(seen_, std::string(c.site))) return {};  // no news
+  if (c.db_version <= seen_.Of(SiteOf(c.site)).value) return {};  // no news
   const auto local_cl = static_cast<int64_t>(*receiver_cl);
-  if (local_cl != c.causal_length) {
+  const bool about_row = local_cl != c.causal_length;
+  if (about_row) {
     if (!reported_rows_.insert(row).second) return {};
-    sender_wins_row_ = c.causal_length > local_cl;
-    pending_is_row_ = true;
   } else {
     const uint64_t* value = c.sentinel() ? nullptr : Find(cells_, HashCell(c));
     if (value == nullptr || *value == HashValue(c.value)) return {};
-    pending_is_row_ = false;
   }
-  pending_ = true;
   ++count_;
-  keep_details_ = details_.size() < max_details_;
-  return keep_details_ ? Describe(c, pending_is_row_, local_cl) : Status();
+  return details_.size() < max_details_ ? Describe(c, about_row, local_cl) : Status();
 }
 
 Status ConflictTracker::Describe(const Change& c, bool about_row, int64_t receiver_cl) {
@@ -102,6 +146,7 @@ Status ConflictTracker::Describe(const Change& c, bool about_row, int64_t receiv
     d.from_receiver = Fate(receiver_cl % 2 == 0, receiver_cl);
     const bool gone = std::max(c.causal_length, receiver_cl) % 2 == 0;
     d.why = gone ? "a delete beats a change" : "made anew beats deleted";
+    d.sender_won = c.causal_length > receiver_cl;
   } else {
     TRIBUTARY_RETURN_IF_ERROR(DescribeCell(c, &d));
   }
@@ -116,14 +161,22 @@ Status ConflictTracker::DescribeCell(const Change& c, Conflict* conflict) {
   if (lookup_.Step()) {
     conflict->from_receiver = Show(lookup_.At(0), kShownWidth);
     conflict->why = Rule(c.col_version, lookup_.Int(1));
+    questions_.push_back({details_.size(), std::string(c.key), std::string(lookup_.Bytes(2))});
   }
   lookup_.Reset();
   return lookup_.status();
 }
 
-void ConflictTracker::After(bool merge_changed_something) {
-  if (!pending_ || !keep_details_) return;
-  details_.back().sender_won = pending_is_row_ ? sender_wins_row_ : merge_changed_something;
+Status ConflictTracker::Settle() {
+  for (const Question& q : questions_) {
+    Conflict& c = details_[q.conflict];
+    lookup_.BindText(1, c.table).BindBlob(2, q.key).BindText(3, c.column);
+    c.sender_won = !lookup_.Step() || lookup_.Bytes(2) != q.stamp;
+    lookup_.Reset();
+    TRIBUTARY_RETURN_IF_ERROR(lookup_.status());
+  }
+  questions_.clear();
+  return {};
 }
 
 }  // namespace tributary::cli

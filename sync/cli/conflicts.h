@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -22,9 +23,10 @@ struct Conflict {
   bool sender_won = false;
 };
 
-// Watches a transfer. Before it, remembers as hashes what the receiver changed that the sender does
-// not know; an incoming change of the same cell to another value, or of the same row with another
-// fate, is a conflict. Which versions were *seen* tells news from repetition; see knowledge.h.
+// Watches a transfer of changesets. Before it, remembers as hashes what the receiver changed that
+// the sender does not know; an incoming change of the same cell to another value, or of the same
+// row with another fate, is a conflict. Which versions were *seen* tells news from repetition; see
+// knowledge.h.
 class ConflictTracker {
  public:
   // Details are kept of the first `max_details` conflicts; all are counted.
@@ -32,10 +34,10 @@ class ConflictTracker {
 
   Status Collect(const Database& receiver, const VersionVector& known_to_sender);
 
-  // Around the merge of one change. `impacted` is ChangeWriter::Impacted before and after.
-  Status Before(const Change& change);
-  bool pending() const { return pending_; }  // Before found a conflict
-  void After(bool merge_changed_something);
+  // Before the receiver applies a changeset.
+  Status Before(std::string_view frame);
+  // When it has applied all: finds out who won.
+  Status Settle();
 
   int64_t count() const { return count_; }
   bool truncated() const { return truncated_; }  // too much to remember: there may be more
@@ -47,6 +49,13 @@ class ConflictTracker {
   static constexpr size_t kMaxEntries = 1'000'000;
 
   static const uint64_t* Find(const Entries& entries, uint64_t hash);
+  // A cell in question, and its stamp at the receiver before the transfer.
+  struct Question {
+    size_t conflict;  // index into details_
+    std::string key;
+    std::string stamp;
+  };
+  Status Look(const Change& change);
   Status Describe(const Change& change, bool about_row, int64_t receiver_cl);
   Status DescribeCell(const Change& change, Conflict* conflict);
 
@@ -58,11 +67,8 @@ class ConflictTracker {
   Statement lookup_;
   int64_t count_ = 0;
   bool truncated_ = false;
-  bool pending_ = false;
-  bool pending_is_row_ = false;
-  bool keep_details_ = false;
-  bool sender_wins_row_ = false;
   std::vector<Conflict> details_;
+  std::vector<Question> questions_;
 };
 
 }  // namespace tributary::cli

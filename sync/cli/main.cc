@@ -1,5 +1,5 @@
 // tributary: the command-line tool. Reads the command line, runs one command, and turns its
-// Status into a line on stderr and an exit code. See sync/README.md.
+// Status into a line on stderr and an exit code. See sync/cli/README.md.
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,8 +31,8 @@ std::vector<Option> GlobalOptions() {
 }
 
 std::vector<Command> Commands() {
-  return {InitCommand(), SyncCommand(),  StatusCommand(), LogCommand(),
-          DiffCommand(), CheckCommand(), SqlCommand()};
+  return {InitCommand(),  SyncCommand(), StatusCommand(), LogCommand(),     DiffCommand(),
+          CheckCommand(), SqlCommand(),  BackupCommand(), RestoreCommand(), InspectCommand()};
 }
 
 void PrintOptions(const std::vector<Option>& options) {

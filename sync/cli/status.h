@@ -8,7 +8,7 @@
 
 namespace tributary::cli {
 
-// Exit codes of the program, a documented interface (sync/README.md).
+// Exit codes of the program, a documented interface (sync/cli/README.md).
 enum class ExitCode : int {
   kOk = 0,
   kDifferent = 1,   // copies differ, problems were found, or a table or database was refused

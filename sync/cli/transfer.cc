@@ -1,100 +1,39 @@
 #include "sync/cli/transfer.h"
 
 #include <algorithm>
-#include <bit>
 #include <utility>
+
+#include "sync/changeset/header.h"
+#include "sync/cli/json.h"
 
 namespace tributary::cli {
 namespace {
 
-int64_t IntegerBytes(int64_t v) {
-  return v < 0 ? 8 : (static_cast<int64_t>(std::bit_width(static_cast<uint64_t>(v))) + 7) / 8;
-}
-
-int64_t ValueBytes(const Value& v) {
-  if (v.type == ValueType::kInteger) return IntegerBytes(v.integer);
-  return v.type == ValueType::kReal ? 8 : static_cast<int64_t>(v.bytes.size());
-}
-
-// The values of a record at their smallest width, without framing.
-int64_t ChangeBytes(const Change& c) {
-  return static_cast<int64_t>(c.table.size() + c.key.size() + c.column.size() + c.site.size()) +
-         ValueBytes(c.value) + IntegerBytes(c.col_version) + IntegerBytes(c.db_version) +
-         IntegerBytes(c.causal_length) + IntegerBytes(c.seq);
-}
-
-// Writes records in batches of whole transactions.
-class BatchWriter {
- public:
-  BatchWriter(const Database& db, const TransferOptions& options, TransferResult* result)
-      : db_(db), options_(options), result_(result), transaction_(db) {}
-
-  Status Start() { return writer_.Start(db_); }
-
-  Status Write(const Change& c, ConflictTracker* tracker) {
-    const bool new_transaction = c.db_version != version_ || c.site != site_;
-    if (new_transaction) {
-      if (batch_cells_ >= options_.batch_cells) TRIBUTARY_RETURN_IF_ERROR(Finish({}));
-      site_ = c.site;
-      version_ = c.db_version;
-      ++result_->transactions;
+// The selection of tables and columns that both have, as crsql_changesets takes it.
+std::string SelectionOf(const Compatibility& compatibility) {
+  std::string json = "{";
+  for (const auto& [table, columns] : compatibility.accepted) {
+    if (json.size() > 1) json += ',';
+    json += JsonOf(Value::Text(table)) + ":[";
+    for (const std::string& column : columns) {
+      if (json.back() != '[') json += ',';
+      json += JsonOf(Value::Text(column));
     }
-    if (!transaction_.open()) TRIBUTARY_RETURN_IF_ERROR(transaction_.BeginWrite());
-    if (new_transaction || c.key != key_ || c.table != table_) {
-      key_ = c.key;
-      table_ = c.table;
-      ++result_->rows;
-    }
-    ++result_->cells;
-    ++batch_cells_;
-    result_->bytes += ChangeBytes(c);
-    return Merge(c, tracker);
+    json += ']';
   }
+  return json + '}';
+}
 
-  // Ends the batch. What the receiver now knows goes into the same transaction.
-  Status Finish(const VersionVector& gained) {
-    if (!gained.empty()) {
-      if (!transaction_.open()) TRIBUTARY_RETURN_IF_ERROR(transaction_.BeginWrite());
-      TRIBUTARY_RETURN_IF_ERROR(SaveKnowledge(db_, gained));
-    }
-    if (!transaction_.open()) return {};
-    int64_t applied = 0;
-    TRIBUTARY_RETURN_IF_ERROR(writer_.Impacted(&applied));
-    result_->applied += batch_cells_ > 0 ? applied : 0;
-    batch_cells_ = 0;
-    return transaction_.Commit();
-  }
-
- private:
-  Status Merge(const Change& c, ConflictTracker* tracker) {
-    if (tracker != nullptr) TRIBUTARY_RETURN_IF_ERROR(tracker->Before(c));
-    if (tracker == nullptr || !tracker->pending()) return writer_.Write(c);
-    int64_t before = 0;
-    int64_t after = 0;
-    TRIBUTARY_RETURN_IF_ERROR(writer_.Impacted(&before));
-    TRIBUTARY_RETURN_IF_ERROR(writer_.Write(c));
-    TRIBUTARY_RETURN_IF_ERROR(writer_.Impacted(&after));
-    tracker->After(after > before);
+// What the receiver has, as the sender is told. Knowledge is of whole replicas: with part of the
+// schema left out none is used, and none gained.
+Status HaveOf(const Database& receiver, bool everything, std::string* have) {
+  if (everything) {
+    *have = Have{.everything = true}.Encode();
     return {};
   }
-
-  const Database& db_;
-  const TransferOptions& options_;
-  TransferResult* result_;
-  Transaction transaction_;
-  ChangeWriter writer_;
-  std::string site_;
-  int64_t version_ = -1;
-  std::string table_;
-  std::string key_;
-  int64_t batch_cells_ = 0;
-};
-
-bool Accepts(const Compatibility& compatibility, const Change& c) {
-  if (compatibility.complete) return true;
-  const auto table = compatibility.accepted.find(c.table);
-  if (table == compatibility.accepted.end()) return false;
-  return c.sentinel() || c.row_is_deleted() || table->second.contains(std::string(c.column));
+  Statement s = receiver.Prepare("SELECT crsql_version_vector()");
+  if (s.Step()) *have = s.Bytes(0);
+  return s.status();
 }
 
 // Live rows, which is what a first transfer brings.
@@ -135,9 +74,11 @@ Status CompareSchemas(const Database& sender, const Database& receiver, Compatib
       continue;
     }
     std::set<std::string>& accepted = result->accepted[name];
-    accepted.insert(ours.values.begin(), ours.values.end());
     for (const std::string& column : theirs.values) {
-      if (accepted.contains(column)) continue;
+      const bool both =
+          std::find(ours.values.begin(), ours.values.end(), column) != ours.values.end();
+      if (both) accepted.insert(column);
+      if (both) continue;
       result->complete = false;
       std::string remark = "column ";
       remark.append(name).append(".").append(column).append(" of ").append(sender.path());
@@ -158,36 +99,41 @@ Status RunTransfer(const Database& sender, const Database& receiver, const Trans
   VersionVector receiver_knows;
   TRIBUTARY_RETURN_IF_ERROR(LoadKnowledge(sender, &sender_knows));
   TRIBUTARY_RETURN_IF_ERROR(LoadKnowledge(receiver, &receiver_knows));
-  // Knowledge is of whole replicas: with part of the schema left out, none is used and none gained.
-  const bool trust = !options.everything && compatibility.complete;
   int64_t total = 0;  // known beforehand only where the receiver knows nobody but itself
-  if (progress->enabled() && (!trust || receiver_knows.size() <= 1)) {
+  if (progress->enabled() && receiver_knows.entries().size() <= 1) {
     TRIBUTARY_RETURN_IF_ERROR(CountRows(sender, &total));
   }
   progress->SetTotal(total);
-  ChangeReader reader;
-  TRIBUTARY_RETURN_IF_ERROR(reader.Start(sender, trust ? receiver_knows : VersionVector()));
-  BatchWriter writer(receiver, options, result);
-  TRIBUTARY_RETURN_IF_ERROR(writer.Start());
-  Change change;
+  std::string have;
+  TRIBUTARY_RETURN_IF_ERROR(HaveOf(receiver, options.everything || !compatibility.complete, &have));
+  Statement changesets = sender.Prepare(
+      "SELECT changeset, transactions, rows, cells FROM crsql_changesets(?1, ?2, ?3)");
+  changesets.BindBlob(1, have).Bind(2, options.batch_bytes);
+  if (!compatibility.complete) changesets.BindText(3, SelectionOf(compatibility));
+  Statement apply = receiver.Prepare("SELECT crsql_apply(?1)");
   bool collected = tracker == nullptr;
-  while (reader.Next(&change)) {
-    if (!Accepts(compatibility, change)) {
-      ++result->left_out;
-      continue;
-    }
+  while (changesets.Step()) {
     if (!collected) {
       TRIBUTARY_RETURN_IF_ERROR(tracker->Collect(receiver, sender_knows));
       collected = true;
     }
-    TRIBUTARY_RETURN_IF_ERROR(writer.Write(change, tracker));
-    if (progress->enabled() && result->cells % 256 == 0) {
+    const std::string_view frame = changesets.Bytes(0);
+    if (tracker != nullptr) TRIBUTARY_RETURN_IF_ERROR(tracker->Before(frame));
+    apply.BindBlobView(1, frame);
+    if (!apply.Step()) return apply.status();
+    result->applied += apply.Int(0);
+    apply.Reset();
+    TRIBUTARY_RETURN_IF_ERROR(apply.status());
+    result->transactions += changesets.Int(1);
+    result->rows += changesets.Int(2);
+    result->cells += changesets.Int(3);
+    result->bytes += static_cast<int64_t>(frame.size());
+    if (progress->enabled()) {
       progress->Set(result->rows, Count(result->cells, "cell") + ", " + Bytes(result->bytes));
     }
   }
-  TRIBUTARY_RETURN_IF_ERROR(reader.status());
-  const bool gains = compatibility.complete && !Covers(receiver_knows, sender_knows);
-  return writer.Finish(gains ? sender_knows : VersionVector());
+  TRIBUTARY_RETURN_IF_ERROR(changesets.status());
+  return tracker != nullptr ? tracker->Settle() : Status();
 }
 
 }  // namespace tributary::cli

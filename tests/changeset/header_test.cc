@@ -181,8 +181,14 @@ TEST(Header, NumberOfSpansAndTablesIsBounded) {
       for (size_t i = 0; i < n; i++) pbf::AddBytes(out, field, value);
     }));
   };
-  EXPECT_EQ(repeated(6, Span(1, {0, 0, 1}), Coverage::kMaxSpans), "");
-  EXPECT_EQ(repeated(6, Span(1, {0, 0, 1}), Coverage::kMaxSpans + 1), kNoHeader);
+  const auto spans = [](size_t n) {
+    return HeaderError(HeaderWith([&](pbf_writer* out) {
+      for (uint64_t i = 0; i < n; i++) pbf::AddBytes(out, 6, Span(1, {2 * i, 0, 2 * i + 1}));
+    }));
+  };
+  EXPECT_EQ(spans(Coverage::kMaxSpans), "");
+  EXPECT_EQ(spans(Coverage::kMaxSpans + 1), kNoHeader);
+  EXPECT_EQ(repeated(6, Span(1, {0, 0, 1}), 2), kNoHeader);  // not ascending
   EXPECT_EQ(repeated(7, "t", ChangesetHeader::kMaxTables), "");
   EXPECT_EQ(repeated(7, "", ChangesetHeader::kMaxTables + 1), kNoHeader);
 }

@@ -194,5 +194,41 @@ TEST_F(MergeWrites, TextInUtf16) {
   EXPECT_EQ(db.Get("SELECT * FROM t"), "'x'|'text'|NULL");
 }
 
+// A held row is tried again at each savepoint, the one of CREATE TABLE's own statement, too. What
+// then set changes() back ran inside itself, and COMMIT did nothing without saying so.
+TEST(HeldRows, AreTriedAgainInsideOtherStatements) {
+  const std::string schema =
+      "PRAGMA foreign_keys = ON; CREATE TABLE parent(id INTEGER PRIMARY KEY NOT NULL, n); CREATE "
+      "TABLE "
+      "child(id INTEGER PRIMARY KEY NOT NULL, p INTEGER REFERENCES parent(id)); SELECT "
+      "crsql_as_crr('parent'), crsql_as_crr('child');";
+  Db a, b;
+  for (Db* db : {&a, &b}) db->Do(schema);
+  a.Do("BEGIN; INSERT INTO parent VALUES(1, 'p'); INSERT INTO child VALUES(1, 1), (2, 1); COMMIT");
+  const std::string id = ToHex(a.One("SELECT crsql_site_id()").bytes);
+  b.Do("CREATE TABLE plain(x UNIQUE)");
+  for (const bool cured : {false, true}) {
+    b.Do("BEGIN");
+    // Two at once, so that changes() is not what the flush leaves.
+    b.Do(
+        "INSERT INTO crsql_changes(\"table\", pk, cid, val, col_version, db_version, site_id, cl, "
+        "seq) "
+        "VALUES('child', x'010901', 'p', 1, 1, 1, x'" +
+        id +
+        "', 1, 1), ('child', x'010902', 'p', 1, 1, "
+        "1, x'" +
+        id + "', 1, 2)");
+    b.Do("CREATE TABLE other(x); INSERT INTO plain VALUES(1), (2)");
+    if (cured) ASSERT_EQ(ApplyEach(b, ReadChanges(a, "\"table\" = 'parent'")), "");
+    b.Do("INSERT OR IGNORE INTO plain VALUES(2), (3)");
+    EXPECT_EQ(b.Get("SELECT changes()"), "1");
+    const std::string error = b.Error("COMMIT");
+    if (cured) EXPECT_EQ(error, "");
+    if (!cured) EXPECT_TRUE(Contains(error, "foreign key child(p)"));
+  }
+  ExpectEqual(a, b, {"parent", "child"});
+  EXPECT_EQ(b.Get("SELECT count(*) FROM other"), "0");
+}
+
 }  // namespace
 }  // namespace tributary::testing

@@ -17,6 +17,7 @@ deny crdt 'sqlite|ext/|sync/|tests/|google/protobuf' 'crdt/ must know neither SQ
 deny crdt '(thread|mutex|random|fstream|chrono|filesystem|ctime|time\.h|unistd\.h)[>"]' 'crdt/ has no clock, I/O, threads or randomness'
 deny ext 'sync/[^c]|sync/c[^h]|tests/|google/protobuf' 'ext/ may include crdt/, sync/changeset/, SQLite and Abseil'
 deny sync/changeset 'sqlite|ext/|sync/cli|tests/' 'sync/changeset/ must know neither SQLite nor the layers above'
+deny sync/folder 'sqlite|ext/|sync/cli|tests/' 'sync/folder/ must know neither SQLite nor the layers above'
 deny sync 'ext/([^t]|t[^r])|tests/' 'sync/ sees of ext/ only its public header'
 for folder in crdt ext; do deny "$folder" 'iostream[>"]' 'iostream puts 440 KB of locale code into tributary.so'; done
 

@@ -2,8 +2,9 @@
 //
 // - oracle: simple tables and structured writes; a naive model says exactly what crsql_changes
 //   and the tables must hold on every replica after every step;
-// - wild: random schemas and random SQL on three replicas with any kind of delivery; in the end
-//   all replicas must be equal bit for bit;
+// - wild: random schemas and random SQL on three replicas with any kind of delivery, by rows of
+//   crsql_changes and by changesets; what a replica claims to know it must know, and in the end all
+//   replicas must be equal bit for bit;
 // - twin: the same random script on plain SQLite and on replicated tables; every statement must
 //   give the same rows, counts, rowids and errors.
 #ifndef TRIBUTARY_TESTS_SIM_EPISODE_H_
@@ -23,6 +24,9 @@ struct Counts {
   int64_t writes = 0;      // rows changed by SQL
   int64_t applies = 0;     // rows inserted into crsql_changes
   int64_t deliveries = 0;  // batches of these
+  int64_t pieces = 0;      // changesets applied
+  int64_t transfers = 0;   // asked for
+  int64_t laws = 0;        // claims of knowledge tried
   int64_t rollbacks = 0;   // of transactions and savepoints
   int64_t errors = 0;      // statements that failed as they should
   int64_t reopens = 0;

@@ -85,13 +85,16 @@ void Report(const Kind& kind, uint64_t seed, int all_steps, const std::string& p
 void PrintCounts(const Counts& counts, double seconds) {
   std::printf(
       "%lld episodes in %.0f s: %lld statements, %lld rows written, %lld changes applied in "
-      "%lld deliveries, %lld rollbacks, %lld expected errors, %lld reopenings, %lld "
+      "%lld deliveries, %lld changesets of %lld transfers, %lld claims of knowledge, %lld "
+      "rollbacks, %lld expected errors, "
+      "%lld reopenings, %lld "
       "comparisons\n",
       static_cast<long long>(counts.episodes), seconds, static_cast<long long>(counts.statements),
       static_cast<long long>(counts.writes), static_cast<long long>(counts.applies),
-      static_cast<long long>(counts.deliveries), static_cast<long long>(counts.rollbacks),
-      static_cast<long long>(counts.errors), static_cast<long long>(counts.reopens),
-      static_cast<long long>(counts.comparisons));
+      static_cast<long long>(counts.deliveries), static_cast<long long>(counts.pieces),
+      static_cast<long long>(counts.transfers), static_cast<long long>(counts.laws),
+      static_cast<long long>(counts.rollbacks), static_cast<long long>(counts.errors),
+      static_cast<long long>(counts.reopens), static_cast<long long>(counts.comparisons));
   std::printf("generated:");
   for (const auto& [feature, n] : counts.features) {
     std::printf(" %s %lld;", feature.c_str(), static_cast<long long>(n));

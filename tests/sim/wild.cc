@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tests/sim/episode.h"
+#include "tests/sim/mail.h"
 #include "tests/sim/replica.h"
 #include "tests/sim/schema.h"
 #include "tests/sim/script.h"
@@ -17,20 +18,35 @@ class WildRun {
       : episode_(*episode),
         random_(episode->seed * 2 + 1),
         world_(episode, &random_),
-        schema_(MakeSchema(episode, &random_)) {
-    for (const RandomTable& t : schema_.tables) tables_.push_back(t.name);
-  }
+        schema_(MakeSchema(episode, &random_)),
+        tables_(NamesOf(schema_)),
+        mail_(episode, &random_, &world_, tables_) {}
 
   void Run() {
+    only_changesets_ = random_.OneIn(2);
+    if (only_changesets_) episode_.Note("changesets alone");
     world_.Open(3, random_.OneIn(6) ? std::vector<std::string>{"UTF-8", "UTF-16le", "UTF-16be"}
                                     : std::vector<std::string>{"UTF-8"});
     for (Replica& r : world_.replicas()) SetUp(&r);
     for (int step = 0; step < episode_.steps; step++) Step();
-    world_.Settle();
+    if (!only_changesets_ && random_.OneIn(2)) {
+      world_.Settle();
+    } else {
+      mail_.Settle();
+    }
+    world_.ExpectEqual(tables_);
+    // Whatever rows came: asking for what is lacking comes to an end.
+    mail_.Settle();
     world_.ExpectEqual(tables_);
   }
 
  private:
+  static std::vector<std::string> NamesOf(const RandomSchema& schema) {
+    std::vector<std::string> names;
+    for (const RandomTable& t : schema.tables) names.push_back(t.name);
+    return names;
+  }
+
   void SetUp(Replica* r) {
     for (const RandomTable& t : schema_.tables) world_.Do(r, t.create);
     for (const std::string& sql : schema_.untracked) world_.Do(r, sql);
@@ -73,6 +89,11 @@ class WildRun {
   void Deliver(Replica* to) {
     Replica* from = &world_.Any();
     if (from == to) return;
+    if (only_changesets_ || random_.OneIn(2)) {
+      mail_.Exchange(from, to);
+      if (only_changesets_) mail_.ExpectLaw(to);
+      return;
+    }
     std::string condition = "1";
     switch (random_.Below(5)) {
       case 0:
@@ -139,6 +160,8 @@ class WildRun {
   World world_;
   RandomSchema schema_;
   std::vector<std::string> tables_;
+  Mail mail_;
+  bool only_changesets_ = false;  // no rows of crsql_changes
 };
 
 }  // namespace

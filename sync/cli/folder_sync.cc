@@ -1,0 +1,322 @@
+#include "sync/cli/folder_sync.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "sync/cli/replica.h"
+
+namespace tributary::cli {
+namespace {
+
+using folder::SegmentFile;
+using folder::SegmentHead;
+
+// Larger pieces compress better and are merged in fewer transactions; each is held in memory.
+constexpr int64_t kPieceBytes = 4 << 20;
+
+Status LoadSite(const Database& db, SiteId* site) {
+  std::string bytes;
+  TRIBUTARY_RETURN_IF_ERROR(OwnSiteId(db, &bytes));
+  if (bytes.size() != site->bytes.size()) return {ExitCode::kFailed, db.path() + ": no site id"};
+  std::memcpy(site->bytes.data(), bytes.data(), bytes.size());
+  return {};
+}
+
+// The highest versions seen of the sites of which something is loose.
+Status LoadBeyond(const Database& db, const Have& mine, VersionVector* beyond) {
+  Statement s = db.Prepare("SELECT db_version FROM crsql_db_versions WHERE site_id = ?");
+  for (const Have::Loose& l : mine.loose) {
+    s.Reset();
+    s.BindBlob(1, {reinterpret_cast<const char*>(l.site.bytes.data()), l.site.bytes.size()});
+    if (s.Step()) beyond->Raise(l.site, DbVersion(s.Int(0)));
+  }
+  return s.status();
+}
+
+bool HasAll(const std::vector<Have::Loose>& some, const std::vector<Have::Loose>& all) {
+  return std::all_of(some.begin(), some.end(), [&](const Have::Loose& l) {
+    return std::find(all.begin(), all.end(), l) != all.end();
+  });
+}
+
+bool Contains(const std::vector<std::string>& list, const std::string& text) {
+  return std::find(list.begin(), list.end(), text) != list.end();
+}
+
+}  // namespace
+
+Status LoadHave(const Database& db, Have* have) {
+  Statement s = db.Prepare("SELECT crsql_version_vector()");
+  std::string error;
+  if (s.Step() && !have->Decode(s.Bytes(0), &error)) return {ExitCode::kFailed, error};
+  return s.status();
+}
+
+Status FolderSync::Start() {
+  TRIBUTARY_RETURN_IF_ERROR(LoadSite(db_, &site_));
+  if (mkdir(folder_.path().c_str(), 0777) != 0 && errno != EEXIST) {
+    return {ExitCode::kCannotOpen,
+            folder_.path() + ": cannot make the folder: " + std::strerror(errno)};
+  }
+  TRIBUTARY_RETURN_IF_ERROR(Rescan());
+  folder_.CleanUp(site_);
+  return {};
+}
+
+Status FolderSync::Rescan() {
+  TRIBUTARY_RETURN_IF_ERROR(FromAbsl(folder_.Scan(&listing_)));
+  for (SegmentFile& s : listing_.segments) s.damaged = Contains(damaged_, s.path);
+  return {};
+}
+
+// What the folder is taken to have. A backup must be whole without anybody else's files.
+std::vector<const SegmentFile*> FolderSync::Basis() const {
+  return listing_.Segments(options_.backup ? &site_ : nullptr);
+}
+
+Status FolderSync::Round(Progress* progress, FolderReport* report) {
+  *report = {};
+  damaged_.clear();  // a file may have been mended since
+  TRIBUTARY_RETURN_IF_ERROR(Rescan());
+  if (options_.verify) TRIBUTARY_RETURN_IF_ERROR(Verify(progress, report));
+  if (!options_.backup) TRIBUTARY_RETURN_IF_ERROR(Pull(progress, report));
+  progress->Part("writing");
+  TRIBUTARY_RETURN_IF_ERROR(Push(report));
+  TRIBUTARY_RETURN_IF_ERROR(RemoveDamaged());
+  for (const folder::Problem& p : listing_.problems) report->problems.push_back(p);
+  return {};
+}
+
+Status FolderSync::Verify(Progress* progress, FolderReport* report) {
+  options_.verify = false;  // once, if this goes on
+  progress->Part("verifying");
+  const std::string own = folder::SiteName(site_) + "/";
+  for (SegmentFile& s : listing_.segments) {
+    if (s.head.site != site_) continue;
+    const absl::Status status = folder_.ReadSegment(s, nullptr);
+    if (status.ok()) continue;
+    s.damaged = true;
+    damaged_.push_back(s.path);
+    report->problems.push_back({s.path, std::string(status.message())});
+    if (absl::IsDataLoss(status) && s.path.starts_with(own)) to_remove_.push_back(s.path);
+  }
+  for (const folder::Problem& p : listing_.problems) {
+    if (p.path.starts_with(own)) to_remove_.push_back(p.path);
+  }
+  return {};
+}
+
+Status FolderSync::RemoveDamaged() {
+  for (const std::string& path : to_remove_) {
+    TRIBUTARY_RETURN_IF_ERROR(FromAbsl(folder_.Remove(path)));
+  }
+  to_remove_.clear();
+  return {};
+}
+
+Status FolderSync::Pull(Progress* progress, FolderReport* report) {
+  progress->Part("reading");
+  std::vector<std::string> refused;
+  for (;;) {
+    Have mine;
+    TRIBUTARY_RETURN_IF_ERROR(LoadHave(db_, &mine));
+    std::vector<const SegmentFile*> usable;
+    for (const SegmentFile* s : listing_.Segments()) {
+      if (!Contains(refused, s->path)) usable.push_back(s);
+    }
+    const folder::Plan plan = folder::MakePlan(usable, mine);
+    progress->SetTotal(static_cast<int64_t>(plan.bytes));
+    report->waiting = std::count_if(usable.begin(), usable.end(), [&](const SegmentFile* s) {
+      return !plan.reached.Covers(s->head.base);
+    });
+    bool again = false;
+    for (const SegmentFile* step : plan.steps) {
+      Status applied = Apply(*step, progress, report);
+      if (applied.code() == ExitCode::kBusy) return applied;
+      if (applied.ok()) continue;
+      // Go on with what does not build on it; in another order, perhaps over a snapshot.
+      const auto bad = std::find_if(listing_.segments.begin(), listing_.segments.end(),
+                                    [&](const SegmentFile& s) { return s.path == step->path; });
+      if (!bad->damaged) {
+        report->refused.push_back(step->path + ": " + applied.message());
+        refused.push_back(step->path);
+      }
+      again = true;
+      break;
+    }
+    if (!again) return {};
+  }
+}
+
+Status FolderSync::Apply(const SegmentFile& segment, Progress* progress, FolderReport* report) {
+  Statement apply = db_.PreparePersistent("SELECT crsql_apply(?1)");
+  TRIBUTARY_RETURN_IF_ERROR(apply.status());
+  Status failed;
+  const absl::Status status = folder_.ReadSegment(segment, [&](std::string_view frame) {
+    apply.Reset();
+    apply.BindBlobView(1, frame);
+    if (apply.Step()) report->rows_changed += apply.Int(0);
+    failed = apply.status();
+    report->bytes_read += static_cast<int64_t>(frame.size());
+    progress->Set(report->bytes_read, Bytes(report->bytes_read));
+    return failed.ok() ? absl::OkStatus() : absl::AbortedError("");
+  });
+  if (!failed.ok()) return failed;
+  if (status.ok()) {
+    ++report->segments_read;
+    return {};
+  }
+  // Damaged, or gone by now; the next round looks again.
+  report->problems.push_back({segment.path, std::string(status.message())});
+  for (SegmentFile& s : listing_.segments) s.damaged |= s.path == segment.path;
+  if (absl::IsDataLoss(status)) damaged_.push_back(segment.path);
+  return FromAbsl(status);
+}
+
+Status FolderSync::Push(FolderReport* report) {
+  Transaction snapshot(db_);
+  TRIBUTARY_RETURN_IF_ERROR(snapshot.BeginRead());
+  Have mine;
+  TRIBUTARY_RETURN_IF_ERROR(LoadHave(db_, &mine));
+  const DbVersion published = folder::Reach(Basis()).Of(site_);
+  if (published > mine.known.Of(site_)) {
+    return {
+        ExitCode::kDifferent,
+        db_.path() + ": this replica has published its transaction " +
+            std::to_string(published.value) + ", but the file ends at " +
+            std::to_string(mine.known.Of(site_).value) +
+            ": it was put back from an older copy; make a new replica with: tributary restore " +
+            folder_.path() + " --to NEW.db"};
+  }
+  TRIBUTARY_RETURN_IF_ERROR(Publish(mine, report));
+  return options_.backup ? Status() : Mark(mine);
+}
+
+Status FolderSync::Publish(const Have& mine, FolderReport* report) {
+  SegmentHead common;
+  common.site = site_;
+  common.keep = options_.backup;
+  common.until = mine.known;
+  common.loose = mine.loose;
+  common.time_ms = NowMilliseconds();
+  TRIBUTARY_RETURN_IF_ERROR(LoadBeyond(db_, mine, &common.beyond));
+  folder::Schema schema;
+  TRIBUTARY_RETURN_IF_ERROR(LoadSchema(db_, &schema, &common.tables));
+  schema.Encode(&common.schema);
+
+  const std::vector<const SegmentFile*> basis = Basis();
+  const VersionVector base = folder::Minimum(folder::Reach(basis), mine.known);
+  std::vector<Have::Loose> loose;
+  bool starts_same_tables = false;
+  const SegmentFile* last = nullptr;
+  for (const SegmentFile* s : basis) {
+    loose.insert(loose.end(), s->head.loose.begin(), s->head.loose.end());
+    starts_same_tables |= s->head.base.empty() && s->head.tables == common.tables;
+    const bool later = last == nullptr || (s->head.until.Covers(last->head.until) &&
+                                           s->head.time_ms >= last->head.time_ms);
+    if (s->head.site == site_ && later) last = s;
+  }
+  const bool news = !base.Covers(mine.known) || !HasAll(mine.loose, loose);
+  const bool other_schema = last != nullptr && last->head.schema != common.schema;
+  // Who starts from a segment of other tables may not find a place for what it has.
+  const bool restart =
+      !starts_same_tables && report->refused.empty() && (options_.backup || !mine.known.empty());
+  const bool snapshot = restart || options_.snapshot;
+  options_.snapshot = false;  // once, if this goes on
+  if (news || other_schema || snapshot) {
+    TRIBUTARY_RETURN_IF_ERROR(FromAbsl(folder_.WriteSchema(site_, schema, &common.schema)));
+  }
+  if ((news && !(snapshot && base.empty())) || (other_schema && !snapshot)) {
+    TRIBUTARY_RETURN_IF_ERROR(Write(common, base, loose, other_schema, report));
+  }
+  if (snapshot) TRIBUTARY_RETURN_IF_ERROR(Write(common, {}, {}, true, report));
+  return options_.backup ? Status() : Compact(common, report);
+}
+
+// Writes what lies above `base`; nothing where that is nothing, unless `always`.
+Status FolderSync::Write(const SegmentHead& common, const VersionVector& base,
+                         const std::vector<Have::Loose>& loose, bool always, FolderReport* report) {
+  SegmentHead head = common;
+  head.base = base;
+  Have have;
+  have.known = base;
+  have.loose = loose;
+  folder::SegmentWriter writer;
+  TRIBUTARY_RETURN_IF_ERROR(FromAbsl(writer.Begin(folder_, head)));
+  const std::string have_bytes = have.Encode();
+  Statement s =
+      db_.Prepare("SELECT changeset, transactions, rows, cells FROM crsql_changesets(?1, ?2)");
+  s.BindBlob(1, have_bytes).Bind(2, kPieceBytes);
+  while (s.Step()) {
+    TRIBUTARY_RETURN_IF_ERROR(
+        FromAbsl(writer.Add(s.Bytes(0), static_cast<uint64_t>(s.Int(1)),
+                            static_cast<uint64_t>(s.Int(2)), static_cast<uint64_t>(s.Int(3)))));
+  }
+  TRIBUTARY_RETURN_IF_ERROR(s.status());
+  if (writer.head().frames == 0 && !always) return {};
+  FolderReport::Written& written = report->written.emplace_back();
+  const absl::Status status = writer.Commit(&written.path);
+  written.head = writer.head();
+  return FromAbsl(status);
+}
+
+Status FolderSync::Compact(const SegmentHead& common, FolderReport* report) {
+  TRIBUTARY_RETURN_IF_ERROR(Rescan());
+  std::vector<const SegmentFile*> all = listing_.Segments();
+  VersionVector base;
+  // Only who has just written, or all would do it at once. Not while something is missing here:
+  // what replaces others must have all that they have.
+  const bool whole = !report->written.empty() && report->refused.empty() && report->waiting == 0 &&
+                     report->problems.empty() && listing_.problems.empty() &&
+                     common.until.Covers(folder::Reach(all));
+  if (whole && folder::DueForMerge(all, site_, &base)) {
+    TRIBUTARY_RETURN_IF_ERROR(Write(common, base, {}, true, report));
+    TRIBUTARY_RETURN_IF_ERROR(Rescan());
+    all = listing_.Segments();
+  }
+  return RemoveReplaced(report);
+}
+
+// What replaces others is read first: its size alone does not tell that it is sound.
+Status FolderSync::RemoveReplaced(FolderReport* report) {
+  const std::vector<VersionVector> readers = listing_.Readers(site_);
+  for (;;) {
+    const std::vector<const SegmentFile*> all = listing_.Segments();
+    const std::vector<const SegmentFile*> old = folder::Removable(all, site_, readers);
+    bool again = false;
+    for (SegmentFile& s : listing_.segments) {
+      const bool replaces = std::any_of(old.begin(), old.end(), [&s](const SegmentFile* o) {
+        return folder::Dominates(s.head, o->head);
+      });
+      const bool stays = std::find(old.begin(), old.end(), &s) == old.end();
+      if (s.damaged || !replaces || !stays || folder_.ReadSegment(s, nullptr).ok()) continue;
+      s.damaged = again = true;
+    }
+    if (again) continue;
+    for (const SegmentFile* s : old) {
+      TRIBUTARY_RETURN_IF_ERROR(FromAbsl(folder_.Remove(s->path)));
+      ++report->removed;
+    }
+    return {};
+  }
+}
+
+// The marker is written only where this replica's segments do not say as much.
+Status FolderSync::Mark(const Have& mine) const {
+  VersionVector told;
+  for (const folder::Marker& m : listing_.markers) {
+    if (m.site == site_) told.MergeMax(m.known);
+  }
+  for (const SegmentFile* s : listing_.Segments(&site_)) told.MergeMax(s->head.until);
+  if (told.Covers(mine.known)) return {};
+  folder::Marker marker;
+  marker.site = site_;
+  marker.known = mine.known;
+  marker.time_ms = NowMilliseconds();
+  return FromAbsl(folder_.WriteMarker(marker));
+}
+
+}  // namespace tributary::cli
