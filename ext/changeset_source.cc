@@ -191,6 +191,11 @@ Status ChangesetSource::FillFrom(const Segment& s, bool* full) {
     const LogPoint at{scan_.db_version(), scan_.entry().seq};
     if (at >= s.end) return {};
     if (at >= s.begin && Wanted(*scan_.table())) {
+      // The other has the first part of this transaction from a transfer that broke off.
+      if (s.begin.seq > Seq(0) && at.version == s.begin.version && builder_.empty() && !s.loose &&
+          !scan_.header().backfill) {
+        inside_ = ends_whole_ = true;
+      }
       if (MustCut(at)) {
         const bool inside = transaction_ == std::pair(s.ordinal, at.version);
         Cover(s, inside ? at : LogPoint{at.version, Seq(0)});

@@ -326,7 +326,8 @@ Status LoadHave(Connection* c, const Scope& scope, Have* have) {
     const DbVersion known = have->known.Of(loose.site);
     if (seen <= known) continue;
     TRIBUTARY_RETURN_IF_ERROR(HashLoose(c, site, known, scope, &loose.records, &loose.hash));
-    if (loose.records > 0 && loose.records <= kMaxLoose) have->loose.push_back(loose);
+    // Too many to be hashed are named, too: whoever compares must know of them.
+    if (loose.records > 0) have->loose.push_back(loose);
   }
   return {};
 }

@@ -155,7 +155,9 @@ bool Frame::OpenAny(std::string_view data, std::string* error) {
     *error = "the frame's checksum does not fit: it was damaged on its way";
     return false;
   }
-  if (kind_ < FrameKind::kChangeset || kind_ > FrameKind::kSchema) {
+  const bool known = (kind_ >= FrameKind::kChangeset && kind_ <= FrameKind::kSchema) ||
+                     (kind_ >= FrameKind::kHello && kind_ <= FrameKind::kError);
+  if (!known) {
     *error = absl::StrCat("the frame is of kind ", f.kind, ", which this program does not know");
     return false;
   }
@@ -165,7 +167,10 @@ bool Frame::OpenAny(std::string_view data, std::string* error) {
 bool Frame::Open(std::string_view data, std::string* error) {
   if (!OpenAny(data, error)) return false;
   if (kind_ == FrameKind::kChangeset) return true;
-  *error = "the frame is no changeset but belongs to a shared folder: use tributary sync --folder";
+  *error = kind_ < FrameKind::kHello
+               ? "the frame is no changeset but belongs to a shared folder: use tributary sync "
+                 "--folder"
+               : "the frame is no changeset but a message of a session";
   return false;
 }
 

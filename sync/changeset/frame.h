@@ -29,6 +29,14 @@ enum class FrameKind : uint8_t {
   kSegment = 2,  // Segment; no body
   kMarker = 3,   // Marker; no body
   kSchema = 4,   // no header; Schema
+  // Messages of a session (session/README.md): a header of proto/session.proto and no body.
+  kHello = 16,
+  kSessionSchema = 17,
+  kWant = 18,
+  kAck = 19,
+  kDone = 20,
+  kBye = 21,
+  kError = 22,
 };
 
 inline constexpr uint8_t kFrameFormat = 1;
@@ -57,6 +65,8 @@ class Frame {
   // How many bytes the frame that begins with `start` has: 0 if more of the start is needed to
   // tell (kFrameFixedSize bytes are enough). False where no frame begins so.
   static bool Size(std::string_view start, size_t* size, std::string* error);
+  // REQUIRES: Size() was found.
+  static FrameKind KindOf(std::string_view start) { return static_cast<FrameKind>(start[5]); }
 
   FrameKind kind() const { return kind_; }
   std::string_view header() const { return header_; }

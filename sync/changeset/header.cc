@@ -57,7 +57,8 @@ bool ReadSpan(pbf_reader in, SiteSpan* span) {
       if (!has_site) return false;
     } else if (field >= Varint(2) && field <= Varint(5) &&
                in.wire_type() == protozero::pbf_wire_type::varint) {
-      numbers[in.tag() - 2] = Number(&in);
+      const uint32_t at = in.tag() - 2;  // the tag is gone once the value is read
+      numbers[at] = Number(&in);
     } else {
       in.skip();
     }

@@ -59,8 +59,10 @@ bool DecodeContent(FrameReport* r, std::string* error) {
     case FrameKind::kSchema:
       r->kind = "schema";
       return r->schema.Decode(r->data, &checksum, error);
+    default:
+      *error = "a message of a session, which is not kept in files";
+      return false;
   }
-  return false;
 }
 
 // Reads frame by frame.

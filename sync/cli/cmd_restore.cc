@@ -28,8 +28,7 @@ constexpr std::string_view kDetails =
     "Examples:\n"
     "  tributary restore /mnt/backup/notes --to notes.db\n"
     "  tributary restore /mnt/backup/notes --to before.db --at '2026-11-23 12:00'\n"
-    "  tributary restore ~/Dropbox/notes --to new.db && tributary sync new.db --folder "
-    "~/Dropbox/notes\n";
+    "  tributary restore ~/Dropbox/notes --to new.db      a newcomer\n";
 
 // What is restored, and from what.
 struct Source {

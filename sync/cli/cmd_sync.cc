@@ -7,6 +7,7 @@
 #include "sync/cli/commands.h"
 #include "sync/cli/json.h"
 #include "sync/cli/replica.h"
+#include "sync/cli/session_run.h"
 #include "sync/cli/transfer.h"
 
 namespace tributary::cli {
@@ -25,6 +26,8 @@ constexpr std::string_view kDetails =
     "again. Foreign keys are not enforced while merging, since a copy may have deleted what "
     "another\n"
     "refers to; such references are counted in the result, and listed by tributary check.\n\n"
+    "The other copy may be elsewhere: --exec runs a command that leads to a tributary session\n"
+    "there, tcp://HOST:PORT connects to one that listens. Conflicts are not listed then.\n\n"
     "Both files need the same tables, made replicated by tributary init. A new copy is an empty\n"
     "database with these tables: a file copied with cp is the same replica twice, and is "
     "refused.\n\n"
@@ -32,7 +35,9 @@ constexpr std::string_view kDetails =
     "  tributary sync phone.db laptop.db\n"
     "  tributary sync notes.db --folder ~/Dropbox/notes --watch\n"
     "  tributary sync --conflicts 100 phone.db laptop.db     show up to 100 conflicts\n"
-    "  tributary sync -q phone.db usb/phone.db && echo equal\n";
+    "  tributary sync -q phone.db usb/phone.db && echo equal\n"
+    "  tributary sync phone.db --exec \"ssh host tributary session phone.db\"\n"
+    "  tributary sync phone.db tcp://192.168.1.5:4567 --live\n";
 
 // Rounds of exchange before giving up on two databases that others keep writing to.
 constexpr int kMaxRounds = 3;
@@ -267,8 +272,10 @@ Status CompareBothSchemas(Session* s) {
 
 Status RunSync(const Context& context) {
   if (context.args.Has("--folder")) return RunFolderSync(context);
+  if (IsSessionSync(context.args)) return RunSessionSync(context);
   if (context.args.positional.size() != 2) {
-    return {ExitCode::kUsage, "sync needs two databases, or one and --folder DIR"};
+    return {ExitCode::kUsage,
+            "sync needs two databases, or one and --folder DIR, --exec COMMAND or tcp://HOST:PORT"};
   }
   const auto started = std::chrono::steady_clock::now();
   Session s{.context = context};
@@ -304,7 +311,7 @@ Status RunSync(const Context& context) {
 
 Command SyncCommand() {
   return {"sync",
-          "A B | A --folder DIR",
+          "A B | A --folder DIR | A tcp://HOST:PORT",
           "make two copies equal, both ways",
           kDetails,
           {{"--conflicts", "", "N", "show up to N conflicts (default 10)"},
@@ -313,7 +320,9 @@ Command SyncCommand() {
            {"--watch", "", "", "with --folder: go on until interrupted"},
            {"--poll", "", "SECONDS", "with --watch: look at least this often (default 5)"},
            {"--snapshot", "", "", "with --folder: write a segment with everything"},
-           {"--verify", "", "", "with --folder: mend damaged segments of one's own"}},
+           {"--verify", "", "", "with --folder: mend damaged segments of one's own"},
+           {"--exec", "", "COMMAND", "sync with the session that this command runs"},
+           {"--live", "", "", "stay and exchange what is written, until Ctrl-C"}},
           1,
           2,
           RunSync};

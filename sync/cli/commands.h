@@ -43,6 +43,7 @@ inline constexpr size_t kAnyNumber = static_cast<size_t>(-1);
 
 Command InitCommand();
 Command SyncCommand();
+Command SessionCommand();
 Command StatusCommand();
 Command LogCommand();
 Command DiffCommand();

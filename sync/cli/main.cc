@@ -31,8 +31,9 @@ std::vector<Option> GlobalOptions() {
 }
 
 std::vector<Command> Commands() {
-  return {InitCommand(),  SyncCommand(), StatusCommand(), LogCommand(),     DiffCommand(),
-          CheckCommand(), SqlCommand(),  BackupCommand(), RestoreCommand(), InspectCommand()};
+  return {InitCommand(),   SyncCommand(),    SessionCommand(), StatusCommand(),
+          LogCommand(),    DiffCommand(),    CheckCommand(),   SqlCommand(),
+          BackupCommand(), RestoreCommand(), InspectCommand()};
 }
 
 void PrintOptions(const std::vector<Option>& options) {

@@ -69,6 +69,7 @@ bool DecodeFrame(std::string_view data, FrameKind kind, std::string* error, cons
 bool ReadSegmentField(pbf_reader* in, SegmentHead* head, Have* base, Have* until, Have* beyond) {
   uint64_t* const fixed[] = {&head->tables, &head->frames, &head->size};
   uint64_t* const counts[] = {&head->transactions, &head->rows, &head->cells};
+  const uint32_t field = in->tag();  // gone once the value is read
   switch (in->tag_and_type()) {
     case Bytes(1):
       return ToSite(View(in), &head->site);
@@ -84,14 +85,14 @@ bool ReadSegmentField(pbf_reader* in, SegmentHead* head, Have* base, Have* until
     case Fixed64(6):
     case Fixed64(7):
     case Fixed64(8):
-      *fixed[in->tag() - 6] = in->get_fixed64();
+      *fixed[field - 6] = in->get_fixed64();
       return true;
     case Bytes(9):
       return ToChecksum(View(in), &head->checksum);
     case Fixed64(10):
     case Fixed64(11):
     case Fixed64(12):
-      *counts[in->tag() - 10] = in->get_fixed64();
+      *counts[field - 10] = in->get_fixed64();
       return true;
     case Bytes(13):
       return DecodeHave(in, beyond);

@@ -1,0 +1,152 @@
+#include "sync/cli/session_run.h"
+
+#include <chrono>
+#include <csignal>
+
+#include "sync/cli/json.h"
+#include "sync/cli/replica.h"
+#include "sync/session/sqlite_replica.h"
+#include "sync/transport/stream.h"
+
+namespace tributary::cli {
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+
+// The second signal ends the program at once.
+void OnSignal(int) { interrupted = 1; }
+
+void CatchSignals() {
+  struct sigaction action {};
+  action.sa_handler = OnSignal;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+std::string BytesOfSite(const SiteId& site) {
+  return {reinterpret_cast<const char*>(site.bytes.data()), site.bytes.size()};
+}
+
+int64_t Signed(uint64_t n) { return static_cast<int64_t>(n); }
+
+void ShowProgress(const SessionStats& stats, Progress* progress) {
+  const uint64_t bytes = stats.sent.bytes + stats.received.bytes;
+  progress->Set(Signed(bytes), Count(Signed(stats.sent.rows), "row") + " sent, " +
+                                   WithCommas(Signed(stats.received.rows)) + " received, " +
+                                   Bytes(Signed(bytes)));
+}
+
+void PrintDirection(const Style& style, const std::string& from, const std::string& to,
+                    const SessionStats::Direction& d, const std::string& more) {
+  const std::string names = style.Bold(from) + " → " + style.Bold(to);
+  if (d.cells == 0) {
+    std::printf("%s  %s\n", names.c_str(), style.Dim("nothing new").c_str());
+    return;
+  }
+  std::printf("%s  %s, %s, %s, %s%s\n", names.c_str(), Count(Signed(d.rows), "row").c_str(),
+              Count(Signed(d.cells), "cell").c_str(), Bytes(Signed(d.bytes)).c_str(),
+              Count(Signed(d.transactions), "transaction").c_str(), more.c_str());
+}
+
+void WriteDirection(JsonWriter* json, std::string_view name, const SessionStats::Direction& d) {
+  json->Key(name).BeginObject();
+  json->Key("changesets").Int(Signed(d.changesets));
+  json->Key("transactions").Int(Signed(d.transactions));
+  json->Key("rows").Int(Signed(d.rows));
+  json->Key("cells").Int(Signed(d.cells));
+  json->Key("bytes").Int(Signed(d.bytes));
+  json->EndObject();
+}
+
+}  // namespace
+
+Status ToStatus(const absl::Status& status, const std::string& path) {
+  const std::string message(status.message());
+  const bool of_database =
+      !message.starts_with("the other side") &&
+      (absl::IsUnavailable(status) || absl::IsUnknown(status) || absl::IsInternal(status));
+  const std::string text = of_database ? path + ": " + message : message;
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return {};
+    case absl::StatusCode::kFailedPrecondition:
+      return {ExitCode::kDifferent, text};
+    case absl::StatusCode::kUnavailable:
+      return {ExitCode::kBusy, text};
+    case absl::StatusCode::kNotFound:
+      return {ExitCode::kCannotOpen, text};
+    default:
+      return {ExitCode::kFailed, text};
+  }
+}
+
+Status RunSession(const Database& db, const Context& context, const SessionRun& run,
+                  SessionResult* result) {
+  const auto started = std::chrono::steady_clock::now();
+  std::signal(SIGPIPE, SIG_IGN);
+  SqliteReplica replica(db.get(), context.busy_timeout_seconds);
+  Session session(&replica, {.live = run.live});
+  bool changed;
+  absl::Status watched = replica.HasChanged(&changed);
+  if (run.live) CatchSignals();
+  StreamOptions stream{.in = run.in, .out = run.out, .greeting_seconds = run.greeting_seconds};
+  stream.on_turn = [&] {
+    if (run.progress != nullptr) ShowProgress(session.stats(), run.progress);
+    if (!run.live) return;
+    // A failure shows again where the session reads.
+    if (replica.HasChanged(&changed).ok() && changed) session.LocalChanges();
+    if (interrupted != 0) session.Finish();
+  };
+  const absl::Status ran = watched.ok() ? RunOverStream(&session, stream) : watched;
+  result->stats = session.stats();
+  if (session.greeted()) result->peer_site = BytesOfSite(session.peer_site());
+  result->left_out = session.left_out();
+  result->equal = session.equal();
+  result->seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  return ToStatus(ran, db.path());
+}
+
+void PrintSession(const Context& context, const std::string& path, const std::string& peer,
+                  const SessionResult& r) {
+  const Style& style = context.style;
+  if (r.moved()) {
+    PrintDirection(style, path, peer, r.stats.sent, "");
+    PrintDirection(style, peer, path, r.stats.received,
+                   "; " + Count(Signed(r.stats.rows_changed), "row") + " changed here");
+  }
+  for (const std::string& remark : r.left_out) {
+    std::printf("%s %s\n", style.Yellow("left out:").c_str(), OneLine(remark, 300).c_str());
+  }
+  const char* outcome = "both have what the other had";
+  if (r.equal) outcome = r.moved() ? "both are equal" : "both were equal already";
+  if (!r.left_out.empty()) outcome = "what both can take was exchanged";
+  std::printf("%s %s, %s, %s\n", style.Green("✓").c_str(), outcome,
+              Bytes(Signed(r.stats.sent.bytes + r.stats.received.bytes)).c_str(),
+              Seconds(r.seconds).c_str());
+}
+
+void WriteSession(FILE* out, const std::string& path, const std::string& peer,
+                  const SessionResult& r) {
+  JsonWriter json(out);
+  json.BeginObject();
+  json.Key("a").String(path);
+  if (!peer.empty()) json.Key("b").String(peer);
+  json.Key("peer_site").String(Hex(r.peer_site));
+  json.Key("equal").Bool(r.equal);
+  WriteDirection(&json, "sent", r.stats.sent);
+  WriteDirection(&json, "received", r.stats.received);
+  json.Key("rows_changed").Int(Signed(r.stats.rows_changed));
+  json.Key("left_out").BeginArray();
+  for (const std::string& remark : r.left_out) json.String(remark);
+  json.EndArray();
+  json.Key("seconds").Real(r.seconds);
+  json.EndObject();
+}
+
+Status Verdict(const SessionResult& result) {
+  return result.left_out.empty() ? Status() : Different();
+}
+
+}  // namespace tributary::cli

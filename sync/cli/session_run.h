@@ -1,0 +1,56 @@
+// A session of one database, as the commands sync and session run it.
+#ifndef TRIBUTARY_SYNC_CLI_SESSION_RUN_H_
+#define TRIBUTARY_SYNC_CLI_SESSION_RUN_H_
+
+#include <string>
+#include <vector>
+
+#include "sync/cli/commands.h"
+#include "sync/cli/db.h"
+#include "sync/cli/output.h"
+#include "sync/session/session.h"
+
+namespace tributary::cli {
+
+struct SessionRun {
+  int in = -1;
+  int out = -1;
+  bool live = false;
+  double greeting_seconds = 0;
+  Progress* progress = nullptr;
+};
+
+struct SessionResult {
+  SessionStats stats;
+  std::string peer_site;  // 16 bytes; empty where it never greeted
+  std::vector<std::string> left_out;
+  bool equal = false;
+  double seconds = 0;
+
+  bool moved() const { return stats.sent.cells + stats.received.cells > 0; }
+};
+
+// Runs one to its end. In a live one, writes of other programs are sent on, and the first SIGINT or
+// SIGTERM is a goodbye. *result is filled where it fails, too.
+Status RunSession(const Database& db, const Context& context, const SessionRun& run,
+                  SessionResult* result);
+
+// The outcome for people, of a sync of `path` with `peer`; and for programs, as fields of an object
+// that is open.
+void PrintSession(const Context& context, const std::string& path, const std::string& peer,
+                  const SessionResult& result);
+void WriteSession(FILE* out, const std::string& path, const std::string& peer,
+                  const SessionResult& result);
+
+// Different() where something was left out.
+Status Verdict(const SessionResult& result);
+
+Status ToStatus(const absl::Status& status, const std::string& path);
+
+// sync A --exec COMMAND, and sync A tcp://HOST:PORT.
+bool IsSessionSync(const Arguments& args);
+Status RunSessionSync(const Context& context);
+
+}  // namespace tributary::cli
+
+#endif  // TRIBUTARY_SYNC_CLI_SESSION_RUN_H_
