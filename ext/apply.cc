@@ -227,7 +227,9 @@ class Applier {
       if (item != 0) {
         TRIBUTARY_RETURN_IF_ERROR(ReadHeld(c_, header_.sender, header_.tables, item, &stored));
       }
-      Status applied = ApplyOne(item == 0 ? data_ : std::string_view(stored));
+      std::string_view data = data_;
+      if (item != 0) data = stored;
+      Status applied = ApplyOne(data);
       if (!applied.ok()) return Refused(std::move(applied), curable);
     }
     if (!own_transaction_) return {};

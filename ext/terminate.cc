@@ -7,7 +7,7 @@
 #include <exception>
 
 namespace __cxxabiv1 {  // NOLINT(bugprone-reserved-identifier,cert-dcl51-cpp): the library's name
-extern std::terminate_handler __terminate_handler;  // NOLINT(bugprone-reserved-identifier)
+extern std::terminate_handler __terminate_handler;        // NOLINT(bugprone-reserved-identifier)
 std::terminate_handler __terminate_handler = std::abort;  // NOLINT(bugprone-reserved-identifier)
 }  // namespace __cxxabiv1
 #endif
