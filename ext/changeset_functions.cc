@@ -91,7 +91,7 @@ Status HasToken(Connection* c, sqlite3_context* context, int, Args argv) {
   std::string data;
   const Status malformed =
       Status::Error("crsql_has: malformed token: pass what crsql_token() returned");
-  if (!absl::WebSafeBase64Unescape(absl::string_view(TextOf(argv[0])), &data)) {
+  if (!absl::WebSafeBase64Unescape(TextOf(argv[0]), &data)) {
     return Status::Error(malformed.message());
   }
   ByteReader in(data);
