@@ -9,6 +9,7 @@
 #include "ext/apply_body.h"
 #include "ext/knowledge.h"
 #include "ext/merge.h"
+#include "ext/upgrade.h"
 #include "sync/changeset/frame.h"
 
 namespace tributary {
@@ -25,6 +26,10 @@ bool HasDanglingReferences(sqlite3* db) {
          now != 0;
 }
 
+bool IsAscending(const std::vector<std::string>& names) {
+  return std::is_sorted(names.begin(), names.end());
+}
+
 class Applier {
  public:
   Applier(Connection* c, std::string_view data) : c_(c), data_(data) {}
@@ -34,7 +39,7 @@ class Applier {
     std::string error;
     if (!frame_.Open(data_, &error)) return Wrong(error);
     if (!header_.Decode(frame_.header(), &error)) return Wrong(error);
-    if (!std::is_sorted(header_.tables.begin(), header_.tables.end())) {
+    if (!IsAscending(header_.tables) || !IsAscending(header_.dropped)) {
       return Wrong("the changeset's header is malformed");
     }
     own_transaction_ = sqlite3_get_autocommit(c_->db()) != 0;
@@ -67,9 +72,10 @@ class Applier {
     TRIBUTARY_RETURN_IF_ERROR(c_->Join());
     if (c_->HasUnflushedWrites()) TRIBUTARY_RETURN_IF_ERROR(c_->Flush());
     const ScopedQuiet quiet(c_);
-    TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c_, header_.tables, &known_));
+    TRIBUTARY_RETURN_IF_ERROR(ScopeOf(c_, header_, &scope_));
+    TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c_, scope_, &known_));
     TRIBUTARY_RETURN_IF_ERROR(CheckSelf());
-    TRIBUTARY_RETURN_IF_ERROR(LoadTransfer(c_, header_.sender, header_.tables, &state_));
+    TRIBUTARY_RETURN_IF_ERROR(LoadTransfer(c_, header_.sender, scope_, &state_));
     stored_ = !state_.until.empty() || !state_.received.empty();
     held_.clear();
     if (stored_) TRIBUTARY_RETURN_IF_ERROR(LoadHeld());
@@ -90,14 +96,14 @@ class Applier {
 
   // What waited, and came from another sender meanwhile, is not needed any more.
   Status LoadHeld() {
-    TRIBUTARY_RETURN_IF_ERROR(ListHeld(c_, header_.sender, header_.tables, &held_));
+    TRIBUTARY_RETURN_IF_ERROR(ListHeld(c_, header_.sender, scope_, &held_));
     for (size_t i = held_.size(); i-- > 0;) {
       const std::vector<SiteSpan>& covers = held_[i].header.covers;
       const bool known = std::all_of(covers.begin(), covers.end(),
                                      [this](const SiteSpan& s) { return IsKnown(s); });
       if (!known || covers.empty()) continue;
       writing_ = true;
-      TRIBUTARY_RETURN_IF_ERROR(DropHeld(c_, header_.sender, header_.tables, held_[i].item));
+      TRIBUTARY_RETURN_IF_ERROR(DropHeld(c_, header_.sender, scope_, held_[i].item));
       held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
     }
     return {};
@@ -153,7 +159,7 @@ class Applier {
     TRIBUTARY_RETURN_IF_ERROR(Apply(with, !complete));
     for (const int64_t item : with) {
       if (item == 0) continue;
-      TRIBUTARY_RETURN_IF_ERROR(DropHeld(c_, header_.sender, header_.tables, item));
+      TRIBUTARY_RETURN_IF_ERROR(DropHeld(c_, header_.sender, scope_, item));
       std::erase_if(held_, [&](const HeldFrame& h) { return h.item == item; });
     }
     return {};
@@ -171,7 +177,7 @@ class Applier {
   Status Hold() {
     writing_ = true;
     held_.push_back({0, header_});
-    return HoldFrame(c_, header_.sender, header_.tables, frame_.header(), data_);
+    return HoldFrame(c_, header_.sender, scope_, frame_.header(), data_);
   }
 
   // The pieces that must become visible together with this one, in order; false where one of them
@@ -225,7 +231,7 @@ class Applier {
     for (const int64_t item : items) {
       std::string stored;
       if (item != 0) {
-        TRIBUTARY_RETURN_IF_ERROR(ReadHeld(c_, header_.sender, header_.tables, item, &stored));
+        TRIBUTARY_RETURN_IF_ERROR(ReadHeld(c_, header_.sender, scope_, item, &stored));
       }
       std::string_view data = data_;
       if (item != 0) data = stored;
@@ -278,16 +284,18 @@ class Applier {
 
   Status Conclude() {
     if (Complete() && held_.empty()) {
-      TRIBUTARY_RETURN_IF_ERROR(RaiseKnown(c_, header_.tables, state_.until));
-      return EndTransfers(c_, header_.tables);
+      TRIBUTARY_RETURN_IF_ERROR(RaiseKnown(c_, scope_, state_.until));
+      if (scope_.empty()) TRIBUTARY_RETURN_IF_ERROR(AddDropped(c_, header_.dropped));
+      return EndTransfers(c_, scope_);
     }
-    return SaveTransfer(c_, header_.sender, header_.tables, state_);
+    return SaveTransfer(c_, header_.sender, scope_, state_);
   }
 
   Connection* c_;
   std::string_view data_;
   Frame frame_;
   ChangesetHeader header_;
+  Scope scope_;
   VersionVector known_;
   TransferState state_;
   bool own_transaction_ = false;

@@ -72,6 +72,7 @@ Status Catalog::ReadSchema(Schema* schema) {
 Status Catalog::List() {
   if (listed_) return {};
   entries_.clear();
+  dropped_.clear();
   by_id_.clear();
   Schema schema;
   TRIBUTARY_RETURN_IF_ERROR(ReadSchema(&schema));
@@ -82,7 +83,10 @@ Status Catalog::List() {
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
     if (!row) break;
     const auto trigger = schema.insert_triggers.find(absl::StrCat(s.Text(1), "__crsql_itrig"));
-    if (trigger == schema.insert_triggers.end()) continue;
+    if (trigger == schema.insert_triggers.end()) {
+      dropped_.emplace_back(s.Text(1));
+      continue;
+    }
     const std::string table = absl::AsciiStrToLower(trigger->second);
     entries_.push_back(
         {.id = s.Int(0),
@@ -92,6 +96,7 @@ Status Catalog::List() {
              .has_replace_trigger = schema.replaced.contains(table),
              .has_user_triggers = schema.triggered.contains(table) || schema.temp_triggers}});
   }
+  std::sort(dropped_.begin(), dropped_.end());
   has_temp_triggers_ = schema.temp_triggers;
   listed_ = true;
   return {};
@@ -137,6 +142,12 @@ Status Catalog::All(std::vector<Table*>* tables) {
     TRIBUTARY_RETURN_IF_ERROR(Use(&e, &table));
     tables->push_back(table);
   }
+  return {};
+}
+
+Status Catalog::Dropped(std::vector<std::string>* names) {
+  TRIBUTARY_RETURN_IF_ERROR(List());
+  *names = dropped_;
   return {};
 }
 

@@ -26,6 +26,7 @@ Status ChangesetSource::Start(const Have& have, Selection selection, size_t max_
   }
   TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c_, scope_, &common_.until));
   common_.tables = scope_;
+  if (scope_.empty()) TRIBUTARY_RETURN_IF_ERROR(c_->stores().catalog.Dropped(&common_.dropped));
   TRIBUTARY_RETURN_IF_ERROR(Plan(have));
   std::string id(BytesOf(common_.sender));
   common_.until.Encode(&id);

@@ -12,8 +12,8 @@ namespace {
 
 // Marks the rows of crsql_tracked_peers that hold V: "TRIB", for one scope with a hash of it in
 // front. Event 0 is "received", as in cr-sqlite's own use of that table.
+constexpr int64_t kTag = 0x54524942;
 int64_t TagOf(const Scope& scope) {
-  constexpr int64_t kTag = 0x54524942;
   if (scope.empty()) return kTag;
   std::string names;
   for (const std::string& name : scope) names.append(name).push_back('\0');
@@ -93,6 +93,20 @@ SiteId LooseSite(uint64_t transfer) {
   return site;
 }
 
+Status ScopeOf(Connection* c, const ChangesetHeader& header, Scope* scope) {
+  *scope = header.tables;
+  if (!scope->empty()) return {};
+  for (const std::string& name : header.dropped) {
+    Table* here;
+    TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Find(name, &here));
+    if (here == nullptr) continue;
+    *scope = header.dropped;
+    scope->emplace(scope->begin(), kAllBut);
+    break;
+  }
+  return {};
+}
+
 Status LoadKnown(Connection* c, const Scope& scope, VersionVector* known) {
   *known = {};
   TRIBUTARY_RETURN_IF_ERROR(ReadVector(c, TagOf({}), known));
@@ -129,6 +143,15 @@ Status RaiseKnown(Connection* c, const Scope& scope, const VersionVector& known)
     }
   }
   return {};
+}
+
+Status ForgetKnown(Connection* c) {
+  TRIBUTARY_RETURN_IF_ERROR(Execute(
+      c->db(), absl::StrCat("DELETE FROM crsql_tracked_peers WHERE event = 0 AND tag & 0xffffffff = ",
+                            kTag)));
+  bool has;
+  TRIBUTARY_RETURN_IF_ERROR(HasTransfers(c, &has));
+  return has ? Execute(c->db(), "DELETE FROM crsql_transfers") : Status();
 }
 
 Status LoadTransfer(Connection* c, const SiteId& sender, const Scope& scope, TransferState* state) {

@@ -20,6 +20,12 @@
 // out, as something newer beat it, has that newer one in the rest or there. Spans of two senders
 // cannot be joined: what beats a cell here may lie in a span that only the other sender covered.
 //
+// Dropped tables: a replica that has lost a table (DROP TABLE, crsql_as_table) still answers V, but
+// of all tables but that one, and says so. Who has the table keeps such knowledge under a scope of
+// its own; who has it not takes over V and, with it, that it is of all but this table. When a lost
+// table is made again, V is forgotten, so that others send everything once more; the replica's own
+// transactions are not asked for: of these it lacks what it dropped, until a digest shows it.
+//
 // Stored: V in crsql_tracked_peers with a tag of its own, per scope; transfers in crsql_transfers
 // (made when first needed): item 0 is the state as message Have (known: until; unfinished: what
 // arrived), items from 1 on are frames that wait for others, with their headers.
@@ -39,9 +45,14 @@
 
 namespace tributary {
 
-// The tables that a transfer is about: ascending names, none for all. Knowledge of one scope says
-// nothing of another, but that of all tables holds for each.
+// The tables that a transfer is about: ascending names, none for all; behind kAllBut all others.
+// Knowledge of one scope says nothing of another, but that of all tables holds for each.
 using Scope = std::vector<std::string>;
+inline constexpr std::string_view kAllBut("\0", 1);
+// The scope of a changeset, as it is here.
+Status ScopeOf(Connection* c, const ChangesetHeader& header, Scope* scope);
+// Forgets V, and all transfers. REQUIRES: a write transaction.
+Status ForgetKnown(Connection* c);
 
 // What a host asks for. With some columns only, a transfer asserts nothing: it is of no scope.
 struct Selection {

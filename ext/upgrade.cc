@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "ext/eligibility.h"
 #include "ext/flush.h"
+#include "ext/knowledge.h"
 #include "ext/new_columns.h"
 #include "ext/sweep.h"
 
@@ -76,13 +77,23 @@ Status DropTriggers(sqlite3* db, const Table& t, std::string_view suffix) {
   return Execute(db, sql);
 }
 
-Status AddToCatalog(sqlite3* db, const std::string& name, int64_t* id) {
+// A table of this name, other than that one, may have been replicated before it was dropped.
+Status RemoveDropped(Connection* c, const std::string& name, int64_t but = -1) {
   Statement s;
-  // A table of this name may have been replicated before it was dropped.
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db, "DELETE FROM crsql_tables WHERE name = ?1"));
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(c->db(), "DELETE FROM crsql_tables WHERE name = ?1 AND id <> ?2 RETURNING 1"));
   s.BindText(1, name);
+  s.Bind(2, but);
+  bool was_there;
+  TRIBUTARY_RETURN_IF_ERROR(s.Step(&was_there));
+  if (!was_there) return {};
   TRIBUTARY_RETURN_IF_ERROR(s.Run());
-  // Numbers are never used again: the log may still name a table that is gone.
+  return ForgetKnown(c);
+}
+
+// Numbers are never used again: the log may still name a table that is gone.
+Status AddTable(sqlite3* db, const std::string& name, int64_t* id) {
+  Statement s;
   TRIBUTARY_RETURN_IF_ERROR(
       s.Prepare(db,
                 "INSERT INTO crsql_master(key, value) VALUES ('last_table_id', 1) "
@@ -94,7 +105,14 @@ Status AddToCatalog(sqlite3* db, const std::string& name, int64_t* id) {
   TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db, "INSERT INTO crsql_tables(id, name) VALUES (?1, ?2)"));
   s.Bind(1, *id);
   s.BindText(2, name);
-  TRIBUTARY_RETURN_IF_ERROR(s.Run());
+  return s.Run();
+}
+
+Status AddToCatalog(Connection* c, const std::string& name, int64_t* id) {
+  sqlite3* db = c->db();
+  TRIBUTARY_RETURN_IF_ERROR(RemoveDropped(c, name));
+  TRIBUTARY_RETURN_IF_ERROR(AddTable(db, name, id));
+  Statement s;
   TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db,
                                       "INSERT INTO crsql_columns(table_id, id, name) "
                                       "SELECT ?1, row_number() OVER (ORDER BY cid) - 1, name "
@@ -120,15 +138,13 @@ Status RenameCatalogEntry(Connection* c, const Table& t, Renewed* renewed) {
       Execute(c->db(),
               absl::StrCat("UPDATE crsql_tables SET name = '__crsql_' || id WHERE id = ", t.id())));
   TRIBUTARY_RETURN_IF_ERROR(FreeName(c, t.name(), renewed));
-  for (const char* sql : {"DELETE FROM crsql_tables WHERE name = ?2 AND id <> ?1",
-                          "UPDATE crsql_tables SET name = ?2 WHERE id = ?1"}) {
-    Statement s;
-    TRIBUTARY_RETURN_IF_ERROR(s.Prepare(c->db(), sql));
-    s.Bind(1, t.id());
-    s.BindText(2, t.name());
-    TRIBUTARY_RETURN_IF_ERROR(s.Run());
-  }
-  return {};
+  TRIBUTARY_RETURN_IF_ERROR(RemoveDropped(c, t.name(), t.id()));
+  Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(c->db(), "UPDATE crsql_tables SET name = ?2 WHERE id = ?1"));
+  s.Bind(1, t.id());
+  s.BindText(2, t.name());
+  return s.Run();
 }
 
 // Brings catalog and triggers up to date with what ALTER TABLE has done since they were made.
@@ -206,7 +222,7 @@ Status AsReplicated(Connection* c, std::string_view schema, std::string_view tab
   TRIBUTARY_RETURN_IF_ERROR(LoadRenewed(c, &renewed));
   if (known != nullptr) return savepoint.Release();
   int64_t id;
-  TRIBUTARY_RETURN_IF_ERROR(AddToCatalog(db, name, &id));
+  TRIBUTARY_RETURN_IF_ERROR(AddToCatalog(c, name, &id));
   Table added(db, id, name);
   TRIBUTARY_RETURN_IF_ERROR(added.Load());
   // Such as the catalog does not know: copied ones, or the catalog was damaged.
@@ -215,6 +231,21 @@ Status AsReplicated(Connection* c, std::string_view schema, std::string_view tab
   TRIBUTARY_RETURN_IF_ERROR(c->ForgetSchema());
   TRIBUTARY_RETURN_IF_ERROR(LogBackfill(c, &added));
   return savepoint.Release();
+}
+
+Status AddDropped(Connection* c, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    Statement s;
+    bool there;
+    TRIBUTARY_RETURN_IF_ERROR(s.Prepare(c->db(), "SELECT 1 FROM crsql_tables WHERE name = ?1"));
+    s.BindText(1, name);
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&there));
+    if (there) continue;
+    int64_t id;
+    TRIBUTARY_RETURN_IF_ERROR(AddTable(c->db(), name, &id));
+    c->stores().catalog.AddDropped(name);
+  }
+  return {};
 }
 
 Status AsOrdinary(Connection* c, std::string_view table) {
@@ -234,8 +265,7 @@ Status AsOrdinary(Connection* c, std::string_view table) {
   if (known == nullptr) return savepoint.Release();
   TRIBUTARY_RETURN_IF_ERROR(DropTriggers(db, *known, "_trig"));
   const std::string sql = absl::StrCat("DELETE FROM crsql_rows WHERE table_id = ", known->id(),
-                                       "; DELETE FROM crsql_columns WHERE table_id = ", known->id(),
-                                       "; DELETE FROM crsql_tables WHERE id = ", known->id());
+                                       "; DELETE FROM crsql_columns WHERE table_id = ", known->id());
   TRIBUTARY_RETURN_IF_ERROR(Execute(db, sql));
   TRIBUTARY_RETURN_IF_ERROR(SweepSoon(c));
   TRIBUTARY_RETURN_IF_ERROR(c->ForgetSchema());

@@ -171,6 +171,9 @@ bool ReadHeaderField(pbf_reader* in, ChangesetHeader* h, bool* has_sender) {
     case Varint(13):
       h->loose_pieces = in->get_uint32();
       return true;
+    case Bytes(14):
+      h->dropped.emplace_back(View(in));
+      return h->dropped.size() <= ChangesetHeader::kMaxTables;
     default:
       in->skip();
       return true;
@@ -195,6 +198,7 @@ std::string ChangesetHeader::Encode() const {
   if (continues) out.add_bool(11, true);
   if (continued) out.add_bool(12, true);
   if (loose_pieces != 0) out.add_uint32(13, loose_pieces);
+  for (const std::string& t : dropped) out.add_string(14, t);
   return data;
 }
 

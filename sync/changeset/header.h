@@ -30,6 +30,7 @@ struct ChangesetHeader {
   bool continues = false;
   bool continued = false;
   uint32_t loose_pieces = 0;
+  std::vector<std::string> dropped;
 
   std::string Encode() const;
   // False, with a message for people and nothing kept, where the bytes are none or what they say

@@ -98,6 +98,16 @@ void AddSpans(std::string* out, absl::Span<const SiteSpan> spans) {
   out->push_back(']');
 }
 
+void AddNames(std::string* out, const std::vector<std::string>& names) {
+  out->push_back('[');
+  Commas commas(out);
+  for (const std::string& name : names) {
+    commas.Next();
+    AddString(out, name);
+  }
+  out->push_back(']');
+}
+
 void AddHeader(std::string* out, const ChangesetHeader& h) {
   absl::StrAppend(out, "\"sender\":\"", Hex(h.sender), "\",\"transfer\":\"",
                   absl::Hex(h.transfer, absl::kZeroPad16), "\",\"piece\":", h.piece,
@@ -109,13 +119,11 @@ void AddHeader(std::string* out, const ChangesetHeader& h) {
   if (h.tables.empty()) {
     out->append("null");
   } else {
-    out->push_back('[');
-    Commas commas(out);
-    for (const std::string& t : h.tables) {
-      commas.Next();
-      AddString(out, t);
-    }
-    out->push_back(']');
+    AddNames(out, h.tables);
+  }
+  if (!h.dropped.empty()) {
+    out->append(",\"dropped\":");
+    AddNames(out, h.dropped);
   }
   if (h.continues) out->append(",\"continues\":true");
   if (h.continued) out->append(",\"continued\":true");

@@ -35,7 +35,7 @@ class ConflictTracker {
   Status Collect(const Database& receiver, const VersionVector& known_to_sender);
 
   // Before the receiver applies a changeset.
-  Status Before(std::string_view frame);
+  Status Before(std::string_view data);
   // When it has applied all: finds out who won.
   Status Settle();
 

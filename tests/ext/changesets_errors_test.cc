@@ -62,7 +62,7 @@ TEST_F(ChangesetErrors, NotExactlyOneFrame) {
 }
 
 TEST_F(ChangesetErrors, FlippedBits) {
-  for (size_t bit = 0; bit < frame_.size() * 8; bit += bit < 36 * 8 ? 1 : 5) {
+  for (size_t bit = 0; bit < frame_.size() * 8; bit += bit < size_t{36} * 8 ? 1 : 5) {
     std::string damaged = frame_;
     damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
     EXPECT_TRUE(Contains(Apply(b_, damaged).error, "crsql_apply: ")) << bit;

@@ -82,8 +82,9 @@ TEST_F(ChangesetsHost, InsideSavepoints) {
 }
 
 TEST_F(ChangesetsHost, ARolledBackSavepointLeavesNothing) {
-  for (int i = 1; i <= 30; i++)
+  for (int i = 1; i <= 30; i++) {
     a_.Do(absl::StrCat("INSERT INTO foo VALUES(", i, ", 'a', ", i, ")"));
+  }
   a_.Do("UPDATE foo SET b = 'u' WHERE a % 3 = 0; DELETE FROM foo WHERE a % 5 = 0");
   b_.Do("INSERT INTO foo VALUES(3, 'b', 'b')");
   const std::string before = Everything(b_, {"foo"});

@@ -33,8 +33,9 @@ class Transfers : public ::testing::Test {
   static int64_t Rows(Db& db) { return db.Int("SELECT count(*) FROM foo"); }
   // Transfers that are under way, and frames that wait.
   static std::string Waiting(Db& db) {
-    if (db.Int("SELECT count(*) FROM sqlite_schema WHERE name = 'crsql_transfers'") == 0)
+    if (db.Int("SELECT count(*) FROM sqlite_schema WHERE name = 'crsql_transfers'") == 0) {
       return "0|0";
+    }
     return db.Get(
         "SELECT count(*) FILTER (WHERE item = 0), count(*) FILTER (WHERE item > 0) FROM "
         "crsql_transfers");
@@ -321,27 +322,87 @@ TEST_F(Transfers, RecordsThatBeatWhatIsKnown) {
   EXPECT_TRUE(PiecesFor(d, b_).empty());
 }
 
-// Known to fail: V is of all tables, also of one that the relay no longer has.
-TEST_F(Transfers, DISABLED_ARelayThatDroppedATable) {
-  for (Db* db : dbs_) {
-    db->Do("CREATE TABLE gone(a INTEGER PRIMARY KEY NOT NULL, b); SELECT crsql_as_crr('gone')");
+// --- what a relay has lost
+
+constexpr char kGone[] =
+    "CREATE TABLE gone(a INTEGER PRIMARY KEY NOT NULL, b); SELECT crsql_as_crr('gone')";
+
+TEST_F(Transfers, ARelayThatLostATable) {
+  for (const char* lose : {"DROP TABLE gone", "SELECT crsql_as_table('gone')"}) {
+    Db a, b, c, d;
+    for (Db* db : {&a, &b, &c, &d}) db->Do(kFoo);
+    for (Db* db : {&a, &b, &d}) db->Do(kGone);
+    a.Do("INSERT INTO gone VALUES(1, 1)");
+    Fill(a, 1, 1);
+    Send(a, b);
+    b.Do(lose);
+    // c never had it, and takes over what b knows; d had.
+    Send(b, c);
+    EXPECT_TRUE(Has(c, a)) << lose;
+    Send(c, d, 1);
+    EXPECT_FALSE(Has(d, a)) << lose;
+    EXPECT_EQ(Rows(d), 1);
+    // What it knows of all other tables does not pass for more.
+    Send(b, d);
+    EXPECT_FALSE(Has(d, a)) << lose;
+    c.Do(kGone);
+    EXPECT_FALSE(Has(c, a)) << lose;
+    for (Db* db : {&c, &d}) {
+      Send(a, *db);
+      EXPECT_TRUE(Has(*db, a)) << lose;
+      EXPECT_EQ(TableText(*db, "gone"), "1|1") << lose;
+      ExpectEqual(a, *db, {"foo", "gone"});
+      EXPECT_TRUE(PiecesFor(*db, a).empty());
+    }
+    for (Db* db : {&a, &b, &c, &d}) EXPECT_EQ(db->Get("SELECT * FROM crsql_check()"), "");
   }
+}
+
+// What arrived while the sender lacked the table does not count once it has it again.
+TEST_F(Transfers, ASenderThatLosesATableMeanwhile) {
+  for (Db* db : dbs_) db->Do(kGone);
+  for (int i = 1; i <= 4; i++) Fill(a_, i, i);
   a_.Do("INSERT INTO gone VALUES(1, 1)");
+  for (int i = 5; i <= 8; i++) Fill(a_, i, i);
   Send(a_, b_);
   b_.Do("DROP TABLE gone");
+  const std::vector<std::string> pieces = PiecesFor(c_, b_, 1);
+  ASSERT_EQ(pieces.size(), 8);
+  for (size_t i = 0; i < 7; i++) MustApply(c_, pieces[i]);
+  b_.Do(kGone);
+  Send(a_, b_);
+  EXPECT_EQ(TableText(b_, "gone"), "1|1");
+  MustApply(c_, pieces[7]);
+  EXPECT_FALSE(Has(c_, a_));
   Send(b_, c_);
-  Send(a_, c_);
+  Send(b_, c_);
+  EXPECT_TRUE(Has(c_, a_));
   EXPECT_EQ(TableText(c_, "gone"), "1|1");
 }
 
-// Known to fail, for the same reason.
-TEST_F(Transfers, DISABLED_ATableThatWasMadeAgain) {
+TEST_F(Transfers, ATableThatWasMadeAgain) {
+  for (const char* lose : {"DROP TABLE foo", "SELECT crsql_as_table('foo'); DROP TABLE foo"}) {
+    Db a, b;
+    for (Db* db : {&a, &b}) db->Do(kFoo);
+    Fill(a, 1, 2);
+    Send(a, b);
+    b.Do(lose);
+    b.Do(kFoo);
+    Send(a, b);
+    EXPECT_EQ(Rows(b), 2) << lose;
+    ExpectEqual(a, b, {"foo"});
+    EXPECT_TRUE(Has(b, a));
+  }
+}
+
+// Another table that takes the name of a lost one.
+TEST_F(Transfers, ATableThatWasRenamedToALostOne) {
   Fill(a_, 1, 2);
   Send(a_, b_);
   b_.Do("DROP TABLE foo");
-  b_.Do(kFoo);
-  Send(a_, b_);
-  EXPECT_EQ(Rows(b_), 2);
+  b_.Do(kGone);
+  b_.Do("ALTER TABLE gone RENAME TO foo; SELECT crsql_as_crr('foo')");
+  EXPECT_FALSE(Has(b_, a_));
 }
 
 // --- tokens
