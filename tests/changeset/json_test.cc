@@ -45,7 +45,8 @@ TEST(Json, Changeset) {
   s.rows.push_back(row);
   std::string json;
   std::string error;
-  ChangesetHeader header{.sender = Site(1), .transfer = 255, .tables = {"t"}, .continued = true};
+  ChangesetHeader header{
+      .sender = Site(1), .transfer = 255, .tables = {"t"}, .continued = true, .dropped = {"d"}};
   header.until.Raise(Site(1), DbVersion(5));
   header.covers = {{Site(1), {DbVersion(0), Seq(0)}, After(DbVersion(5))}};
   const std::string frame = s.ToFrame(header);
@@ -56,7 +57,8 @@ TEST(Json, Changeset) {
   EXPECT_EQ(json, "{\"sender\":" + site +
                       ",\"transfer\":\"00000000000000ff\",\"piece\":0,\"last\":false,\"until\":{" +
                       site + ":5},\"covers\":[{\"site\":" + site +
-                      ",\"from\":[0,0],\"to\":[6,0]}],\"tables\":[\"t\"],\"continued\":true," +
+                      ",\"from\":[0,0],\"to\":[6,0]}],\"tables\":[\"t\"],\"dropped\":[\"d\"],"
+                      "\"continued\":true," +
                       sizes + ",\"transactions\":[{\"site\":" + site +
                       ",\"db_version\":5,\"commit_ms\":6,\"ts\":0,\"backfill\":true}],\"rows\":["
                       R"({"table":"t","transaction":0,"key":[-1,"x"],"cl":1,"seq":0,"cells":{)"

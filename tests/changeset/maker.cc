@@ -122,13 +122,16 @@ ChangesetHeader Maker::Header() {
                     .rows = OneIn(2) ? UINT64_MAX : 0,
                     .cells = Below(100),
                     .continues = OneIn(2),
-                    .continued = OneIn(2)};
+                    .continued = OneIn(2),
+                    .loose_pieces = static_cast<uint32_t>(UpTo(UINT32_MAX)),
+                    .dropped = {}};
   for (size_t n = Below(3); n > 0; n--) h.tables.push_back(Name(n));
+  for (size_t n = Below(3); n > 0; n--) h.dropped.push_back(Name(n));
   return h;
 }
 
 Have Maker::KnownBySomebody() {
-  Have have{.known = Vector(5), .unfinished = {}, .loose = {}};
+  Have have{.known = Vector(5), .everything = OneIn(2), .unfinished = {}, .loose = {}};
   for (size_t n = Below(3); n > 0; n--) have.unfinished.push_back({Site(), Spans(6)});
   for (size_t n = Below(3); n > 0; n--) {
     have.loose.push_back({Site(), static_cast<uint64_t>(UpTo(INT64_MAX)), random_()});

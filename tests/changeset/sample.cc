@@ -174,17 +174,19 @@ std::string Reseal(std::string frame) {
 std::string ToText(const ChangesetHeader& h) {
   std::string out =
       absl::StrCat("sender ", HexOf(h.sender), " ", h.transfer, " ", h.piece, " ", h.transactions,
-                   " ", h.rows, " ", h.cells, h.last ? " last" : "",
+                   " ", h.rows, " ", h.cells, " ", h.loose_pieces, h.last ? " last" : "",
                    h.continues ? " continues" : "", h.continued ? " continued" : "", "\n");
   AddVectorText(h.until, &out);
   for (const SiteSpan& s : h.covers) absl::StrAppend(&out, "covers ", SpanText(s));
   for (const std::string& t : h.tables) absl::StrAppend(&out, "table ", Quoted(t), "\n");
+  for (const std::string& t : h.dropped) absl::StrAppend(&out, "dropped ", Quoted(t), "\n");
   return out;
 }
 
 std::string ToText(const Have& have) {
   std::string out;
   AddVectorText(have.known, &out);
+  if (have.everything) out.append("everything\n");
   for (const Have::Unfinished& u : have.unfinished) {
     absl::StrAppend(&out, "unfinished ", HexOf(u.sender), "\n");
     for (const SiteSpan& s : u.received.spans()) absl::StrAppend(&out, "received ", SpanText(s));

@@ -262,17 +262,20 @@ def span_text(s):
 
 def header_text(h):
     flags = "".join(f" {f}" for f in ("last", "continues", "continued") if getattr(h, f))
-    counts = f"{h.transfer} {h.piece} {h.transactions} {h.rows} {h.cells}"
+    counts = f"{h.transfer} {h.piece} {h.transactions} {h.rows} {h.cells} {h.loose_pieces}"
     return [
         f"sender {h.sender.hex()} {counts}{flags}",
         *(f"known {e.site.hex()} {e.version}" for e in h.until),
         *("covers " + span_text(s) for s in h.covers),
         *("table " + quoted(t) for t in h.tables),
+        *("dropped " + quoted(t) for t in h.dropped),
     ]
 
 
 def have_text(have):
     lines = [f"known {e.site.hex()} {e.version}" for e in have.known]
+    if have.everything:
+        lines.append("everything")
     for u in have.unfinished:
         lines.append(f"unfinished {u.sender.hex()}")
         lines += ["received " + span_text(s) for s in u.received]
