@@ -32,6 +32,18 @@ const std::vector<MetricInfo>& AllMetrics() {
        false},
       {Metric::kMergeAgain, "merge_again", "merge all again", "us/row", Judge::kRatio, false},
       {Metric::kMergeMemory, "merge_memory", "memory a merge adds", "MiB", Judge::kExcess, false},
+      {Metric::kChangesets, "changesets", "changesets (plain: SELECT)", "us/row", Judge::kRatio,
+       false},
+      {Metric::kApplyEmpty, "apply_empty", "apply all (plain: upserts)", "us/row", Judge::kRatio,
+       false},
+      {Metric::kApplyAgain, "apply_again", "apply all again", "us/row", Judge::kRatio, false},
+      {Metric::kApplyConflicts, "apply_conflicts", "apply updates, all conflicts", "us/row",
+       Judge::kRatio, false},
+      {Metric::kApplyMemory, "apply_memory", "memory an apply adds", "MiB", Judge::kExcess, false},
+      {Metric::kInsertBytes, "insert_bytes", "wire size of an insert", "bytes", Judge::kAbsolute,
+       false},
+      {Metric::kUpdateBytes, "update_bytes", "wire size of an update", "bytes", Judge::kAbsolute,
+       false},
       {Metric::kUpgrade, "as_crr", "as_crr of a table (plain: copy)", "us/row", Judge::kRatio,
        false},
       {Metric::kReopen, "reopen", "open, change one row", "us", Judge::kRatio, false},
@@ -70,7 +82,20 @@ std::optional<Goal> GoalOf(Metric metric, Shape::Kind shape) {
     case Metric::kMergeAgain:
       return std::nullopt;  // the design has a goal for changesets only
     case Metric::kMergeMemory:
+    case Metric::kApplyMemory:
       return Binding(64);
+    case Metric::kChangesets:
+      return Goal{4, 0, todo};
+    case Metric::kApplyEmpty:
+      return Goal{1.5, 0, todo};
+    case Metric::kApplyAgain:
+      return Goal{0.2, 0, todo};
+    case Metric::kApplyConflicts:
+      return Goal{2, 0, todo};
+    case Metric::kInsertBytes:
+      return Goal{120, 0, todo};
+    case Metric::kUpdateBytes:
+      return Goal{40, 0, todo};
     case Metric::kUpgrade:
       return Goal{1, 0, todo};
     case Metric::kReopen:

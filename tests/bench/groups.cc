@@ -1,7 +1,5 @@
 #include "tests/bench/groups.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <functional>
@@ -10,6 +8,7 @@
 
 #include "tests/bench/changes.h"
 #include "tests/bench/unit.h"
+#include "tests/bench/work.h"
 
 namespace tributary::bench {
 namespace {
@@ -23,53 +22,6 @@ constexpr int64_t kMaxReads = 100000;
 constexpr int64_t kMaxEdits = 20000;  // in one transaction
 constexpr int64_t kMaxEditTxns = 5000;
 constexpr int64_t kMaxSmallRows = 50000;
-constexpr char kChangeColumns[] =
-    "\"table\", pk, cid, val, col_version, db_version, site_id, cl, seq";
-constexpr int kChangeColumnCount = 9;
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-// `columns`: the key, then the others.
-void MakeEmptyTriggers(Database& db, const std::string& table,
-                       const std::vector<std::string>& columns) {
-  std::string cells;
-  for (const char* row : {"NEW", "OLD"}) {
-    for (size_t i = 1; i < columns.size(); ++i) cells += std::string(", ") + row + "." + columns[i];
-  }
-  const std::string& key = columns[0];
-  const auto make = [&](const std::string& event, const std::string& call) {
-    db.Exec("CREATE TRIGGER " + table + "_" + event + " AFTER " + event + " ON " + table +
-            " BEGIN SELECT " + call + "; END");
-  };
-  make("INSERT", "bench_empty(1, NEW." + key + ")");
-  make("UPDATE", "bench_empty_aggregate(1, NEW." + key + ", OLD." + key + cells + ")");
-  make("DELETE", "bench_empty_aggregate(1, OLD." + key + ")");
-}
-
-void Track(Database& db, Contender contender, const std::string& table,
-           const std::vector<std::string>& columns) {
-  if (contender == Contender::kTributary) db.Exec("SELECT crsql_as_crr('" + table + "')");
-  if (contender == Contender::kTriggers) MakeEmptyTriggers(db, table, columns);
-}
-
-void CreateTable(Database& db, const Task& task) {
-  db.Exec(task.shape->create_sql);
-  Track(db, task.contender, task.shape->name, task.shape->columns);
-}
-
-void Fill(Database& db, const Shape& shape, int64_t rows, int64_t rows_per_transaction) {
-  Statement insert(db, shape.InsertSql());
-  for (int64_t row = 0; row < rows; ++row) {
-    if (row % rows_per_transaction == 0) db.Exec("BEGIN");
-    shape.BindKey(insert.get(), 1, row);
-    shape.BindRest(insert.get(), 2, row, 0);
-    insert.Run();
-    if ((row + 1) % rows_per_transaction == 0 || row + 1 == rows) db.Exec("COMMIT");
-  }
-}
 
 // The least of several passes: reads are short, and whatever disturbs them only adds.
 void MeasureReads(Metric metric, int64_t operations, const std::function<void()>& pass) {
@@ -104,26 +56,6 @@ void ReadRows(Database& db, const Task& task) {
   MeasureReads(Metric::kScan, task.rows, [&] {
     while (scan.Step()) sink.AddRow(scan.get());
   });
-}
-
-// All rows of plain SQLite; all changes after `since` of Tributary.
-void Extract(Database& db, const Task& task, int64_t since, ChangeWriter* writer) {
-  const bool plain = task.contender == Contender::kPlain;
-  Statement query(db, plain ? "SELECT " + task.shape->ColumnList() + " FROM " + task.shape->name
-                            : std::string("SELECT ") + kChangeColumns +
-                                  " FROM crsql_changes WHERE db_version > ?");
-  if (!plain) sqlite3_bind_int64(query.get(), 1, since);
-  while (query.Step()) writer->AddRow(query.get());
-}
-
-int64_t ExpectedChanges(const Task& task) {
-  const auto cells = static_cast<int64_t>(task.shape->columns.size()) - 1;
-  return task.contender == Contender::kPlain ? task.rows : task.rows * cells;
-}
-
-void CheckCount(const std::string& what, int64_t got, int64_t expected) {
-  if (got == expected) return;
-  Fail(what + ": " + std::to_string(got) + " instead of " + std::to_string(expected));
 }
 
 void ExtractAll(Database& db, const Task& task) {
@@ -202,31 +134,6 @@ void Delete(Database& db, const Task& task) {
   CheckCount("rows left", db.QueryInt("SELECT count(*) FROM " + shape.name), task.rows - deletes);
 }
 
-std::string Fresh(const Task& task, const std::string& file) {
-  BeginStep("preparing");
-  RemoveDatabase(task.env->dir + "/" + file);
-  return file;
-}
-
-// Inside one transaction, as an application merges a batch.
-void Merge(Database& db, const Task& task) {
-  const bool plain = task.contender == Contender::kPlain;
-  const int columns = plain ? static_cast<int>(task.shape->columns.size()) : kChangeColumnCount;
-  Statement merge(db, plain ? task.shape->UpsertSql()
-                            : std::string("INSERT INTO crsql_changes(") + kChangeColumns +
-                                  ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  ChangeReader reader(task.env->dir + "/changes", columns);
-  db.Exec("BEGIN");
-  while (reader.BindRow(merge.get())) merge.Run();
-  db.Exec("COMMIT");
-}
-
-double PeakMebibytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
-}
-
 void WorkLocally(const Task& task, const std::string& file) {
   Database db(*task.env, task.contender, file);
   CreateTable(db, task);
@@ -275,40 +182,6 @@ void RunSmallTransactions(const Task& task) {
   CreateTable(db, task);
   Measure(Metric::kInsertSmall, static_cast<double>(rows),
           [&] { Fill(db, *task.shape, rows, 10); });
-}
-
-void RunMergeSource(const Task& task) {
-  Database db(*task.env, task.contender, Fresh(task, "source.db"));
-  CreateTable(db, task);
-  BeginStep("filling the source of the merge");
-  Fill(db, *task.shape, task.rows, task.rows);
-  {
-    ChangeWriter writer(task.env->dir + "/changes");
-    Extract(db, task, 0, &writer);
-    CheckCount("changes", writer.rows(), ExpectedChanges(task));
-  }
-  std::FILE* file = std::fopen((task.env->dir + "/hash").c_str(), "wb");
-  if (file == nullptr) Fail("cannot write the hash");
-  const uint64_t hash = HashTable(db, *task.shape);
-  std::fwrite(&hash, sizeof hash, 1, file);
-  if (std::fclose(file) != 0) Fail("cannot write the hash");
-}
-
-void RunMergeTarget(const Task& task) {
-  Database db(*task.env, task.contender, Fresh(task, "target.db"));
-  CreateTable(db, task);
-  uint64_t expected = 0;
-  std::FILE* file = std::fopen((task.env->dir + "/hash").c_str(), "rb");
-  if (file == nullptr || std::fread(&expected, sizeof expected, 1, file) != 1) {
-    Fail("the source left no hash");
-  }
-  std::fclose(file);
-  const auto rows = static_cast<double>(task.rows);
-  Measure(Metric::kMergeEmpty, rows, [&] { Merge(db, task); });
-  ReportValue(Metric::kMergeMemory, PeakMebibytes());
-  if (HashTable(db, *task.shape) != expected) Fail("the merged table differs from its source");
-  Measure(Metric::kMergeAgain, rows, [&] { Merge(db, task); });
-  if (HashTable(db, *task.shape) != expected) Fail("merging again changed the table");
 }
 
 void RunUpgrade(const Task& task) {

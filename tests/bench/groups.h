@@ -21,10 +21,12 @@ struct Task {
 void RunLocal(const Task& task);
 // Fills a table in transactions of 10 rows.
 void RunSmallTransactions(const Task& task);
-// Fills a replica and leaves its changes and its hash in files; measures nothing.
+// Fills a replica and leaves its changes, as rows and as changesets, and its hash in files.
 void RunMergeSource(const Task& task);
 // Merges what RunMergeSource left, compares the table with its source, merges it once more.
 void RunMergeTarget(const Task& task);
+// The same with changesets, then with updates that conflict with its own.
+void RunApplyTarget(const Task& task);
 // Starts tracking a full table; plain SQLite copies it.
 void RunUpgrade(const Task& task);
 // Opens a database of 20 small tables; independent of shape and rows.

@@ -25,7 +25,7 @@ namespace {
 
 void OnStop(int /*signal*/) { AskToStop(); }
 
-// Work whose last step is measured; the steps before prepare files for it.
+// Steps, each in a process of its own, that leave files for those after them.
 struct Group {
   std::string name;
   std::vector<std::function<void(const Task&)>> steps;
@@ -37,7 +37,7 @@ const std::vector<Group>& AllGroups() {
   static const std::vector<Group> groups = {
       {"local work", {RunLocal}, false, false},
       {"small transactions", {RunSmallTransactions}, false, false},
-      {"merge", {RunMergeSource, RunMergeTarget}, false, true},
+      {"merge", {RunMergeSource, RunMergeTarget, RunApplyTarget}, false, true},
       {"as_crr", {RunUpgrade}, false, true},
       {"open", {RunOpen}, true, false},
   };
