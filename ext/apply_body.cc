@@ -139,7 +139,7 @@ Status BodyMerger::MergeRow(const RowView& row, const Target& target) {
       record.column = target.columns[static_cast<size_t>(r.column)];
       record.value = row.cells[cell].value;
       record.col_version = row.cells[cell].version;
-      cell++;
+      record.is_last = ++cell == row.cells.size();
     }
     MergeResult result;
     TRIBUTARY_RETURN_IF_ERROR(MergeOne(c_, record, &result));

@@ -133,6 +133,17 @@ Status LogRun(LogStore* log, const std::vector<MergeRow>& rows, const WonRecord*
   return writer.Close();
 }
 
+// In the order in which they are stored.
+Status PutClocks(RowStore* store, std::vector<MergeRow*>* rows) {
+  std::sort(rows->begin(), rows->end(), [](const MergeRow* a, const MergeRow* b) {
+    return std::pair(a->table->id(), std::string_view(a->key)) <
+           std::pair(b->table->id(), std::string_view(b->key));
+  });
+  store->DropPending();
+  for (const MergeRow* row : *rows) store->PutLater(row->table, row->key, row->clock);
+  return store->PutPending();
+}
+
 }  // namespace
 
 Status MergeChange(Connection* c, const IncomingChange& change) {
@@ -180,6 +191,7 @@ Status FlushMerge(Connection* c, bool final) {
   std::vector<MergeRow>& rows = buffer.rows();
   std::vector<WonRecord>& won = buffer.won();
   std::vector<WonRecord> first_inserts(rows.size());
+  std::vector<MergeRow*> put;
   int64_t newly_named = 0;
   for (uint32_t r = 0; r < rows.size(); r++) {
     MergeRow& row = rows[r];
@@ -193,8 +205,9 @@ Status FlushMerge(Connection* c, bool final) {
     }
     row.clock.Compact(row.table->layouts());
     newly_named += EntriesNamed(row.clock, row.table->layouts()) - row.named;
-    TRIBUTARY_RETURN_IF_ERROR(stores.rows.Put(row.table, row.key, row.clock));
+    put.push_back(&row);
   }
+  TRIBUTARY_RETURN_IF_ERROR(PutClocks(&stores.rows, &put));
   std::vector<WonRecord> records;
   records.reserve(won.size());
   for (const WonRecord& w : won) {

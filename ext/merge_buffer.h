@@ -137,7 +137,11 @@ class MergeBuffer {
   std::vector<OwnedValue>* NewReadValues(uint32_t row, size_t columns) {
     read_row_ = row;
     read_epoch_ = epoch_;
-    read_values_ = std::make_shared<std::vector<OwnedValue>>(columns);
+    if (read_values_ == nullptr || read_values_.use_count() > 1) {
+      read_values_ = std::make_shared<std::vector<OwnedValue>>();
+    }
+    read_values_->clear();
+    read_values_->resize(columns);
     return read_values_.get();
   }
   void ForgetReadValues() { read_row_ = -1; }

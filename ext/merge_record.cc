@@ -97,14 +97,45 @@ class Merger {
     if (stores_.merge.full()) TRIBUTARY_RETURN_IF_ERROR(FlushMerge(c_, false));
     MergeRow row{.table = record_.table, .key = std::string(record_.key)};
     TRIBUTARY_RETURN_IF_ERROR(stores_.rows.Get(record_.table, row.key, &row.clock, &stored));
-    TRIBUTARY_RETURN_IF_ERROR(record_.table->RowExists(row.key, &row.in_base, &row.rowid));
+    Statement* select = nullptr;
+    if (stored && Ties(row.clock) && AllWritesCounted(*c_, *record_.table)) {
+      TRIBUTARY_RETURN_IF_ERROR(record_.table->SelectRow(row.key, &select, &row.in_base));
+      if (row.in_base) row.rowid = select->Int(static_cast<int>(record_.table->columns().size()));
+    } else {
+      TRIBUTARY_RETURN_IF_ERROR(record_.table->RowExists(row.key, &row.in_base, &row.rowid));
+    }
     stores_.merge.NoteWrites(sqlite3_total_changes64(c_->db()));
     row.rowid_epoch = stores_.merge.epoch();
     if (!stored && row.in_base) row.clock = RowClock::Implied();
     row.never_seen = !stored && !row.in_base;
     row.named = EntriesNamed(row.clock, record_.table->layouts());
+    if (select == nullptr || !row.in_base) {
+      row_ = stores_.merge.Add(std::move(row));
+      return {};
+    }
+    const ScopedReset reset(select);
     row_ = stores_.merge.Add(std::move(row));
-    return {};
+    return KeepValues(select, true);
+  }
+
+  // Whether the record's cell has the same clock here, so that its value will be asked for.
+  bool Ties(const RowClock& clock) const {
+    if (is_sentinel() || clock.cl() != record_.cl) return false;
+    const DataColumn& column = record_.table->columns()[record_.column];
+    return clock.Cell(column.id, record_.table->layouts()).version == record_.col_version;
+  }
+
+  // Keeps what SelectRow has read for LocalValue: of the record's cell, and if nothing can
+  // overwrite them unnoticed, of those that may come next.
+  Status KeepValues(Statement* select, bool trusted) {
+    const size_t columns = record_.table->columns().size();
+    const auto first = static_cast<size_t>(record_.column);
+    const size_t end = trusted && !record_.is_last ? columns : first + 1;
+    std::vector<OwnedValue>& values = *stores_.merge.NewReadValues(row_, columns);
+    for (size_t i = first; i < end; i++) {
+      values[i].reset(sqlite3_value_dup(select->Column(static_cast<int>(i))));
+    }
+    return values[first] != nullptr ? Status() : Status(SQLITE_NOMEM, "out of memory");
   }
 
   // The cell's clock here. That of a column that was added later is only implied where the row's
@@ -184,13 +215,8 @@ class Merger {
     TRIBUTARY_RETURN_IF_ERROR(record_.table->SelectRow(row->key, &select, found));
     if (!*found) return {};
     const ScopedReset reset(select);
-    const int end = trusted ? static_cast<int>(record_.table->columns().size()) : column + 1;
-    values = buffer.NewReadValues(row_, record_.table->columns().size());
-    for (int i = column; i < end; i++) {
-      (*values)[i].reset(sqlite3_value_dup(select->Column(i)));
-    }
-    if ((*values)[column] == nullptr) return {SQLITE_NOMEM, "out of memory"};
-    *value = ValueOf((*values)[column].get());
+    TRIBUTARY_RETURN_IF_ERROR(KeepValues(select, trusted));
+    *value = ValueOf((*buffer.ReadValues(row_))[column].get());
     return {};
   }
 

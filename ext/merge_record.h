@@ -18,8 +18,9 @@ struct MergeRecord {
   ColVersion col_version;
   CausalLength cl;
   SiteId site;
-  Stamp stamp;    // by the ordinal of that site
-  LogHeader log;  // what else is logged with it: commit time, ts, back-fill
+  Stamp stamp;           // by the ordinal of that site
+  LogHeader log;         // what else is logged with it: commit time, ts, back-fill
+  bool is_last = false;  // no other cell of this row comes next
 };
 
 struct MergeResult {

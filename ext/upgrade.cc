@@ -91,6 +91,16 @@ Status RemoveDropped(Connection* c, const std::string& name, int64_t but = -1) {
   return ForgetKnown(c);
 }
 
+// The table's present name.
+Status SetName(Connection* c, const Table& t) {
+  TRIBUTARY_RETURN_IF_ERROR(RemoveDropped(c, t.name(), t.id()));
+  Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(c->db(), "UPDATE crsql_tables SET name = ?2 WHERE id = ?1"));
+  s.Bind(1, t.id());
+  s.BindText(2, t.name());
+  return s.Run();
+}
+
 // Numbers are never used again: the log may still name a table that is gone.
 Status AddTable(sqlite3* db, const std::string& name, int64_t* id) {
   Statement s;
@@ -138,13 +148,7 @@ Status RenameCatalogEntry(Connection* c, const Table& t, Renewed* renewed) {
       Execute(c->db(),
               absl::StrCat("UPDATE crsql_tables SET name = '__crsql_' || id WHERE id = ", t.id())));
   TRIBUTARY_RETURN_IF_ERROR(FreeName(c, t.name(), renewed));
-  TRIBUTARY_RETURN_IF_ERROR(RemoveDropped(c, t.name(), t.id()));
-  Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(
-      s.Prepare(c->db(), "UPDATE crsql_tables SET name = ?2 WHERE id = ?1"));
-  s.Bind(1, t.id());
-  s.BindText(2, t.name());
-  return s.Run();
+  return SetName(c, t);
 }
 
 // Brings catalog and triggers up to date with what ALTER TABLE has done since they were made.
@@ -264,8 +268,10 @@ Status AsOrdinary(Connection* c, std::string_view table) {
   TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Find(table, &known));
   if (known == nullptr) return savepoint.Release();
   TRIBUTARY_RETURN_IF_ERROR(DropTriggers(db, *known, "_trig"));
-  const std::string sql = absl::StrCat("DELETE FROM crsql_rows WHERE table_id = ", known->id(),
-                                       "; DELETE FROM crsql_columns WHERE table_id = ", known->id());
+  TRIBUTARY_RETURN_IF_ERROR(SetName(c, *known));
+  const std::string sql =
+      absl::StrCat("DELETE FROM crsql_rows WHERE table_id = ", known->id(),
+                   "; DELETE FROM crsql_columns WHERE table_id = ", known->id());
   TRIBUTARY_RETURN_IF_ERROR(Execute(db, sql));
   TRIBUTARY_RETURN_IF_ERROR(SweepSoon(c));
   TRIBUTARY_RETURN_IF_ERROR(c->ForgetSchema());

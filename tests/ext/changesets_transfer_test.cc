@@ -405,6 +405,16 @@ TEST_F(Transfers, ATableThatWasRenamedToALostOne) {
   EXPECT_FALSE(Has(b_, a_));
 }
 
+TEST_F(Transfers, ATableThatWasRenamedAndLost) {
+  for (Db* db : dbs_) db->Do(kGone);
+  a_.Do("INSERT INTO gone VALUES(1, 1)");
+  Send(a_, b_);
+  b_.Do("ALTER TABLE gone RENAME TO other; SELECT crsql_as_table('other')");
+  c_.Do("ALTER TABLE gone RENAME TO other");
+  Send(b_, c_);
+  EXPECT_FALSE(Has(c_, a_));
+}
+
 // --- tokens
 
 TEST_F(Transfers, TokensOnRelays) {
