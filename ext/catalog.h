@@ -32,8 +32,8 @@ class Catalog {
   Status Find(std::string_view name, Table** table);
   // All, ascending by number.
   Status All(std::vector<Table*>* tables);
-  // Names, ascending, of tables that once were replicated, here or by a replica whose knowledge this
-  // one has taken over, and are not any more.
+  // Names, ascending, of tables that once were replicated, here or by a replica whose knowledge
+  // this one has taken over, and are not any more.
   Status Dropped(std::vector<std::string>* names);
   // One more, which crsql_tables has already.
   void AddDropped(const std::string& name) {

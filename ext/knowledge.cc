@@ -147,8 +147,9 @@ Status RaiseKnown(Connection* c, const Scope& scope, const VersionVector& known)
 
 Status ForgetKnown(Connection* c) {
   TRIBUTARY_RETURN_IF_ERROR(Execute(
-      c->db(), absl::StrCat("DELETE FROM crsql_tracked_peers WHERE event = 0 AND tag & 0xffffffff = ",
-                            kTag)));
+      c->db(),
+      absl::StrCat("DELETE FROM crsql_tracked_peers WHERE event = 0 AND tag & 0xffffffff = ",
+                   kTag)));
   bool has;
   TRIBUTARY_RETURN_IF_ERROR(HasTransfers(c, &has));
   return has ? Execute(c->db(), "DELETE FROM crsql_transfers") : Status();

@@ -136,8 +136,9 @@ Status LogRun(LogStore* log, const std::vector<MergeRow>& rows, const WonRecord*
 // In the order in which they are stored.
 Status PutClocks(RowStore* store, std::vector<MergeRow*>* rows) {
   std::sort(rows->begin(), rows->end(), [](const MergeRow* a, const MergeRow* b) {
-    return std::pair(a->table->id(), std::string_view(a->key)) <
-           std::pair(b->table->id(), std::string_view(b->key));
+    const int64_t left = a->table->id();
+    const int64_t right = b->table->id();
+    return left != right ? left < right : a->key < b->key;
   });
   store->DropPending();
   for (const MergeRow* row : *rows) store->PutLater(row->table, row->key, row->clock);
