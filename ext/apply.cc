@@ -171,7 +171,7 @@ class Applier {
     std::string buffer;
     std::string_view body;
     if (!frame_.Body(&buffer, &body, &error)) return Wrong(error);
-    return BodyMerger(c_).Open(body);
+    return BodyMerger(c_).Open(body, BodyMerger::Rows::kCheckNow);
   }
 
   Status Hold() {
@@ -235,7 +235,8 @@ class Applier {
       }
       std::string_view data = data_;
       if (item != 0) data = stored;
-      Status applied = ApplyOne(data);
+      Status applied = ApplyOne(
+          data, item == 0 ? BodyMerger::Rows::kCheckNow : BodyMerger::Rows::kCheckAsTheyMerge);
       if (!applied.ok()) return Refused(std::move(applied), curable);
     }
     if (!own_transaction_) return {};
@@ -253,14 +254,14 @@ class Applier {
     return s;
   }
 
-  Status ApplyOne(std::string_view data) {
+  Status ApplyOne(std::string_view data, BodyMerger::Rows rows) {
     Frame frame;
     std::string error;
     std::string buffer;
     std::string_view body;
     if (!frame.Open(data, &error) || !frame.Body(&buffer, &body, &error)) return Wrong(error);
     BodyMerger merger(c_);
-    TRIBUTARY_RETURN_IF_ERROR(merger.Open(body));
+    TRIBUTARY_RETURN_IF_ERROR(merger.Open(body, rows));
     writing_ = true;
     c_->NoteLogWrite();
     TRIBUTARY_RETURN_IF_ERROR(merger.Merge());

@@ -18,7 +18,8 @@ Status Malformed() { return Status::Error("crsql_apply: the changeset's body is 
 
 }  // namespace
 
-Status BodyMerger::Open(std::string_view body) {
+Status BodyMerger::Open(std::string_view body, Rows rows) {
+  rows_ = rows;
   std::string error;
   if (!reader_.Open(body, &error)) return Status::Error(absl::StrCat("crsql_apply: ", error));
   for (size_t i = 0; i < reader_.groups(); i++) {
@@ -30,7 +31,10 @@ Status BodyMerger::Open(std::string_view body) {
   for (const TransactionInfo& t : reader_.transactions()) {
     if (t.site == own) TRIBUTARY_RETURN_IF_ERROR(CheckOwnVersion(c_, kWho, t.version));
   }
-  for (size_t i = 0; i < reader_.groups(); i++) TRIBUTARY_RETURN_IF_ERROR(CheckRows(i));
+  for (size_t i = 0; i < reader_.groups(); i++) {
+    TRIBUTARY_RETURN_IF_ERROR(CheckColumns(i));
+    if (rows_ == Rows::kCheckNow) TRIBUTARY_RETURN_IF_ERROR(CheckRows(i));
+  }
   return {};
 }
 
@@ -64,7 +68,7 @@ Status BodyMerger::FindAuthors() {
   return {};
 }
 
-Status BodyMerger::CheckRows(size_t group) {
+Status BodyMerger::CheckColumns(size_t group) {
   const Target& target = targets_[group];
   const TableNames& names = reader_.tables()[reader_.table_of(group)];
   for (const RowShape& shape : reader_.shapes(group)) {
@@ -74,8 +78,13 @@ Status BodyMerger::CheckRows(size_t group) {
       }
     }
   }
+  return {};
+}
+
+Status BodyMerger::CheckRows(size_t group) {
   RowsReader rows(reader_, group);
-  while (rows.Next()) TRIBUTARY_RETURN_IF_ERROR(CheckKey(*target.table, rows.row().key));
+  const Table& table = *targets_[group].table;
+  while (rows.Next()) TRIBUTARY_RETURN_IF_ERROR(CheckKey(table, rows.row().key));
   return rows.ok() ? Status() : Malformed();
 }
 
@@ -96,6 +105,7 @@ Status BodyMerger::Merge() {
   for (size_t i = 0; i < reader_.groups(); i++) {
     groups.push_back(std::make_unique<RowsReader>(reader_, i));
     if (groups.back()->Next()) open.push_back(i);
+    if (!groups.back()->ok()) return Malformed();
   }
   while (!open.empty()) {
     size_t first = 0;
@@ -105,8 +115,13 @@ Status BodyMerger::Merge() {
       if (std::pair(a.transaction, a.seq) < std::pair(b.transaction, b.seq)) first = i;
     }
     RowsReader& rows = *groups[open[first]];
-    TRIBUTARY_RETURN_IF_ERROR(MergeRow(rows.row(), targets_[open[first]]));
+    const Target& target = targets_[open[first]];
+    if (rows_ == Rows::kCheckAsTheyMerge) {
+      TRIBUTARY_RETURN_IF_ERROR(CheckKey(*target.table, rows.row().key));
+    }
+    TRIBUTARY_RETURN_IF_ERROR(MergeRow(rows.row(), target));
     if (!rows.Next()) open.erase(open.begin() + static_cast<std::ptrdiff_t>(first));
+    if (!rows.ok()) return Malformed();
   }
   TRIBUTARY_RETURN_IF_ERROR(CloseLog());
   const int64_t logged = std::exchange(logged_, 0);

@@ -17,9 +17,11 @@ class BodyMerger {
  public:
   explicit BodyMerger(Connection* connection) : c_(connection) {}
 
-  // Reads all of it and looks up what it names: whatever is wrong with it is found before anything
-  // is written. `body` must outlive the merger.
-  Status Open(std::string_view body);
+  enum class Rows { kCheckNow, kCheckAsTheyMerge };
+  // Reads it and looks up what it names. With kCheckNow whatever is wrong with it is found before
+  // anything is written; the other is for bodies that have passed that, under a schema that may
+  // have changed since. `body` must outlive the merger.
+  Status Open(std::string_view body, Rows rows);
   // Merges it. Rows whose columns all come with their first clocks, and that are new here, are
   // written directly; others by way of the merge buffer, which the caller flushes.
   Status Merge();
@@ -39,6 +41,7 @@ class BodyMerger {
   };
   Status FindTarget(const TableNames& names, Target* target);
   Status FindAuthors();
+  Status CheckColumns(size_t group);
   Status CheckRows(size_t group);
   Status CheckKey(const Table& table, std::string_view key);
   Status MergeRow(const RowView& row, const Target& target);
@@ -47,6 +50,7 @@ class BodyMerger {
   Status CloseLog();
 
   Connection* c_;
+  Rows rows_ = Rows::kCheckNow;
   ChangesetReader reader_;
   std::vector<Target> targets_;  // by group
   std::vector<Author> authors_;  // by transaction
