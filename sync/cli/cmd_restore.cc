@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "sync/changeset/token.h"
 #include "sync/cli/commands.h"
 #include "sync/cli/folder_sync.h"
 #include "sync/cli/json.h"
@@ -68,22 +69,23 @@ std::vector<const SegmentFile*> UpTo(const std::vector<const SegmentFile*>& all,
 }
 
 // The time of the first point that has what the token names. More is known at later times only.
-Status FindToken(const std::vector<const SegmentFile*>& all, const std::string& token,
+Status FindToken(const std::vector<const SegmentFile*>& all, const std::string& text,
                  int64_t* time_ms) {
-  bool malformed = false;
+  Token token;
+  if (!token.Decode(text)) {
+    return {ExitCode::kUsage,
+            "'" + text + "' is neither a time (as 2026-11-23 12:00:05) nor a token"};
+  }
   const auto covers = [&](int64_t t) {
-    return folder::CoversToken(folder::Reach(UpTo(all, t)), token, &malformed);
+    return token.LackedBy(folder::Reach(UpTo(all, t))).empty();
   };
   std::vector<int64_t> times;
   times.reserve(all.size());
   for (const SegmentFile* s : all) times.push_back(s->head.time_ms);
   std::sort(times.begin(), times.end());
-  const bool found = !times.empty() && covers(times.back());
-  if (malformed) {
-    return {ExitCode::kUsage,
-            "'" + token + "' is neither a time (as 2026-11-23 12:00:05) nor a token"};
+  if (times.empty() || !covers(times.back())) {
+    return {ExitCode::kDifferent, "the folder does not have what the token names"};
   }
-  if (!found) return {ExitCode::kDifferent, "the folder does not have what the token names"};
   *time_ms =
       *std::partition_point(times.begin(), times.end(), [&](int64_t t) { return !covers(t); });
   return {};

@@ -286,6 +286,7 @@ absl::Status Session::OnWant(std::string_view header) {
     done_sent_ = true;
     return absl::OkStatus();
   }
+  if (options_.dry_run) TRIBUTARY_SESSION_RETURN_IF_ERROR(Foresee());
   streaming_ = true;
   std::erase_if(peer_.have.unfinished,
                 [this](const Have::Unfinished& u) { return u.sender != own_site_; });

@@ -70,12 +70,27 @@ absl::Status Session::Compare(const Schema& peers) {
 absl::Status Session::SendWant() {
   WantMessage want;
   TRIBUTARY_SESSION_RETURN_IF_ERROR(replica_->GetHave(wanted_, &want.have));
+  want_nothing_ |= options_.dry_run;
   want.tables = wanted_;
   want.nothing = want_nothing_;
   want.window = options_.window_bytes;
   want.max_frame = options_.max_frame_bytes;
   Send(want.Encode());
   want_sent_ = true;
+  return absl::OkStatus();
+}
+
+// What is to come, as far as the vectors tell.
+absl::Status Session::Foresee() {
+  Have have;
+  TRIBUTARY_SESSION_RETURN_IF_ERROR(replica_->GetHave(peer_.tables, &have));
+  for (const VersionVector::Entry& e : peer_.have.known.entries()) {
+    const DbVersion known = have.known.Of(e.site);
+    if (known >= e.version) continue;
+    dry_run_.most_to_receive += static_cast<uint64_t>(e.version.value - known.value);
+  }
+  dry_run_.receives_more =
+      schemas_differ_ || (!peer_.have.loose.empty() && peer_.have.loose != have.loose);
   return absl::OkStatus();
 }
 
@@ -154,6 +169,11 @@ absl::Status Session::NextPiece() {
 
 void Session::SendPending() {
   Count(pending_header_, &stats_.sent);
+  if (options_.dry_run) {
+    dry_run_.changeset_bytes += pending_.size();
+    pending_.clear();
+    return;
+  }
   sent_bytes_ += pending_.size();
   Send(pending_);
   pending_.clear();
