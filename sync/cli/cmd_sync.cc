@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "sync/cli/commands.h"
+#include "sync/cli/dry_run.h"
 #include "sync/cli/json.h"
 #include "sync/cli/replica.h"
 #include "sync/cli/session_run.h"
@@ -94,9 +95,7 @@ Status CompareDigests(Session* s) {
 
 Status OneRound(Session* s, bool everything, ConflictTracker* tracker, Progress* progress) {
   s->options.everything = everything;
-  progress->Part(s->a.path() + " → " + s->b.path());
   TRIBUTARY_RETURN_IF_ERROR(RunTransfer(s->a, s->b, s->options, tracker, progress, &s->a_to_b));
-  progress->Part(s->b.path() + " → " + s->a.path());
   return RunTransfer(s->b, s->a, s->options, nullptr, progress, &s->b_to_a);
 }
 
@@ -161,7 +160,9 @@ void PrintDirection(const Session& s, const Database& from, const Database& to,
     std::printf("%s  %s\n", names.c_str(), style.Dim("nothing new").c_str());
     return;
   }
-  const std::string lost = r.applied < r.rows ? "; " + WithCommas(r.applied) + " were new" : "";
+  const std::string lost = r.applied < r.rows ? "; " + WithCommas(r.applied) +
+                                                    (r.applied == 1 ? " was new" : " were new")
+                                              : "";
   std::printf("%s  %s, %s, %s, %s%s\n", names.c_str(), Count(r.rows, "row").c_str(),
               Count(r.cells, "cell").c_str(), Bytes(r.bytes).c_str(),
               Count(r.transactions, "transaction").c_str(), lost.c_str());
@@ -193,6 +194,9 @@ void PrintConflicts(const Session& s, const ConflictTracker& tracker) {
 
 void PrintReport(const Session& s, const ConflictTracker& tracker) {
   const Style& style = s.context.style;
+  const bool dry = IsDryRun(s.context);
+  if (dry)
+    std::printf("%s\n", style.Yellow("dry run, nothing was written; a sync would do:").c_str());
   if (s.moved()) {
     PrintDirection(s, s.a, s.b, s.a_to_b);
     PrintDirection(s, s.b, s.a, s.b_to_a);
@@ -209,11 +213,13 @@ void PrintReport(const Session& s, const ConflictTracker& tracker) {
   }
   if (s.equal) {
     std::printf("%s %s (digest %s), %s\n", style.Green("✓").c_str(),
-                s.moved() ? "both are equal" : "both were equal already",
+                !s.moved() ? "both were equal already"
+                : dry      ? "both would be equal"
+                           : "both are equal",
                 s.digest.substr(0, 16).c_str(), Seconds(s.seconds).c_str());
   } else if (!s.complete) {
-    std::printf("%s what both have was exchanged, %s\n", style.Yellow("✓").c_str(),
-                Seconds(s.seconds).c_str());
+    std::printf("%s what both have %s exchanged, %s\n", style.Yellow("✓").c_str(),
+                dry ? "would be" : "was", Seconds(s.seconds).c_str());
   }
 }
 
@@ -232,6 +238,7 @@ void WriteJson(const Session& s, const ConflictTracker& tracker) {
   json.BeginObject();
   json.Key("a").String(s.a.path());
   json.Key("b").String(s.b.path());
+  json.Key("dry_run").Bool(IsDryRun(s.context));
   json.Key("equal").Bool(s.equal);
   WriteDirection(&json, "a_to_b", s.a_to_b);
   WriteDirection(&json, "b_to_a", s.b_to_a);
@@ -282,13 +289,14 @@ Status RunSync(const Context& context) {
   int64_t shown = kDefaultConflictsShown;
   TRIBUTARY_RETURN_IF_ERROR(context.args.GetInt("--conflicts", 0, &shown));
   TRIBUTARY_RETURN_IF_ERROR(context.args.GetInt("--batch", 1, &s.options.batch_bytes));
-  TRIBUTARY_RETURN_IF_ERROR(OpenReplica(context, context.arg(0), OpenMode::kWrite, &s.a));
-  TRIBUTARY_RETURN_IF_ERROR(OpenReplica(context, context.arg(1), OpenMode::kWrite, &s.b));
-  TRIBUTARY_RETURN_IF_ERROR(RefuseOneReplica(s));
-  TRIBUTARY_RETURN_IF_ERROR(CompareBothSchemas(&s));
   ConflictTracker tracker(static_cast<size_t>(shown));
   {
     Progress progress(context.human(), "comparing");
+    TRIBUTARY_RETURN_IF_ERROR(OpenForSync(context, context.arg(0), &progress, &s.a));
+    TRIBUTARY_RETURN_IF_ERROR(OpenForSync(context, context.arg(1), &progress, &s.b));
+    TRIBUTARY_RETURN_IF_ERROR(RefuseOneReplica(s));
+    TRIBUTARY_RETURN_IF_ERROR(CompareBothSchemas(&s));
+    progress.Part("comparing");
     progress.Watch(s.a);
     progress.Watch(s.b);
     bool maybe_equal = false;
@@ -319,10 +327,14 @@ Command SyncCommand() {
            {"--folder", "", "DIR", "exchange through a folder that a file-sync tool carries"},
            {"--watch", "", "", "with --folder: go on until interrupted"},
            {"--poll", "", "SECONDS", "with --watch: look at least this often (default 5)"},
+           {"--every", "", "SECONDS", "with --watch: write at most this often (default 1)"},
            {"--snapshot", "", "", "with --folder: write a segment with everything"},
            {"--verify", "", "", "with --folder: mend damaged segments of one's own"},
            {"--exec", "", "COMMAND", "sync with the session that this command runs"},
-           {"--live", "", "", "stay and exchange what is written, until Ctrl-C"}},
+           {"--live", "", "", "stay and exchange what is written, until Ctrl-C"},
+           {"--until", "", "TOKEN", "with --live: until what the token names is here"},
+           {"--for", "", "SECONDS", "with --until: wait no longer than that (default 10)"},
+           {"--dry-run", "", "", "only say what would be done; write nothing anywhere"}},
           1,
           2,
           RunSync};

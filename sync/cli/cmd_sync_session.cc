@@ -1,4 +1,5 @@
 // tributary sync with a replica that is not a file here: through a command, or over TCP.
+#include "sync/cli/dry_run.h"
 #include "sync/cli/replica.h"
 #include "sync/cli/session_run.h"
 #include "sync/transport/process.h"
@@ -67,14 +68,24 @@ Status RunSessionSync(const Context& context) {
   if (!exec && !peer.starts_with(kTcpScheme)) {
     return {ExitCode::kUsage, "--live needs --exec COMMAND or tcp://HOST:PORT, not a file"};
   }
+  SessionRun run{.live = args.Has("--live"),
+                 .dry_run = IsDryRun(context),
+                 .until = args.Get("--until"),
+                 .until_seconds = kDefaultWaitSeconds};
+  TRIBUTARY_RETURN_IF_ERROR(RefuseDryRunWith(context, "--live"));
+  TRIBUTARY_RETURN_IF_ERROR(args.GetSeconds("--for", &run.until_seconds));
+  if (args.Has("--until")) TRIBUTARY_RETURN_IF_ERROR(CheckToken(run.until));
+  if (args.Has("--until") && !run.live) return {ExitCode::kUsage, "--until goes with --live only"};
   Database db;
   SessionResult result;
-  TRIBUTARY_RETURN_IF_ERROR(OpenReplica(context, context.arg(0), OpenMode::kWrite, &db));
+  TRIBUTARY_RETURN_IF_ERROR(
+      OpenReplica(context, context.arg(0), run.dry_run ? OpenMode::kRead : OpenMode::kWrite, &db));
   Status ran;
   {
     Progress progress(context.human(), "syncing");
+    progress.Part("syncing", Progress::Unit::kRows);
     progress.Watch(db);
-    const SessionRun run{.live = args.Has("--live"), .progress = &progress};
+    run.progress = &progress;
     ran = exec ? OverChild(db, context, run, peer, &result)
                : OverTcp(db, context, run, peer, &result);
   }

@@ -210,6 +210,15 @@ Status Database::Open(const std::string& path, OpenMode mode, double busy_timeou
               "without permission to write to it and its folder"};
 }
 
+Status Database::OpenTemporary(const std::string& shown_path) {
+  path_ = shown_path;
+  sqlite3* handle = nullptr;
+  const int rc = sqlite3_open_v2(
+      "", &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  db_.reset(handle);
+  return rc == SQLITE_OK ? Status() : Error(rc);
+}
+
 Status Database::LoadExtension() {
   char* message = nullptr;
   const int rc = sqlite3_tributary_init(get(), &message, nullptr);

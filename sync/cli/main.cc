@@ -33,7 +33,7 @@ std::vector<Option> GlobalOptions() {
 std::vector<Command> Commands() {
   return {InitCommand(),   SyncCommand(),    SessionCommand(), StatusCommand(),
           LogCommand(),    DiffCommand(),    CheckCommand(),   SqlCommand(),
-          BackupCommand(), RestoreCommand(), InspectCommand()};
+          BackupCommand(), RestoreCommand(), InspectCommand(), WaitCommand()};
 }
 
 void PrintOptions(const std::vector<Option>& options) {

@@ -91,7 +91,7 @@ absl::Status Folder::Scan(Listing* listing) {
   *listing = {};
   std::vector<std::string> directories;
   absl::Status status = ListNames(path_, &directories);
-  if (!status.ok()) return status;
+  if (!status.ok() && !(dry_run_ && absl::IsNotFound(status))) return status;
   std::map<std::string, Seen> seen;
   for (const std::string& directory : directories) {
     if (directory.starts_with('.')) continue;
@@ -104,7 +104,15 @@ absl::Status Folder::Scan(Listing* listing) {
     }
   }
   seen_ = std::move(seen);
+  listing->segments.insert(listing->segments.end(), pretended_.begin(), pretended_.end());
+  std::erase_if(listing->segments,
+                [this](const SegmentFile& s) { return removed_.contains(s.path); });
   return absl::OkStatus();
+}
+
+bool Folder::IsPretended(const std::string& path) const {
+  return std::any_of(pretended_.begin(), pretended_.end(),
+                     [&path](const SegmentFile& s) { return s.path == path; });
 }
 
 void Folder::ScanFile(const std::string& path, std::map<std::string, Seen>* seen,
@@ -157,6 +165,7 @@ void Folder::ScanFile(const std::string& path, std::map<std::string, Seen>* seen
 }
 
 absl::Status Folder::ReadSegment(const SegmentFile& segment, const Use& use) const {
+  if (IsPretended(segment.path)) return absl::OkStatus();
   const std::string full = absl::StrCat(path_, "/", segment.path);
   const int fd = open(full.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return Failed(full, "cannot be opened");
@@ -212,13 +221,18 @@ absl::Status Folder::ReadSchema(const Listing& listing, const Checksum& checksum
   return absl::OkStatus();
 }
 
-absl::Status Folder::Remove(std::string_view path) const {
+absl::Status Folder::Remove(std::string_view path) {
+  if (dry_run_) {
+    removed_.emplace(path);
+    return absl::OkStatus();
+  }
   const std::string full = absl::StrCat(path_, "/", path);
   return unlink(full.c_str()) == 0 || errno == ENOENT ? absl::OkStatus()
                                                       : Failed(full, "cannot remove it");
 }
 
 void Folder::CleanUp(const SiteId& site) const {
+  if (dry_run_) return;
   const std::string directory = absl::StrCat(path_, "/", SiteName(site));
   std::vector<std::string> names;
   if (!ListNames(directory, &names).ok()) return;

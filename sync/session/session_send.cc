@@ -82,8 +82,8 @@ absl::Status Session::SendWant() {
 
 // What is to come, as far as the vectors tell.
 absl::Status Session::Foresee() {
-  Have have;
-  TRIBUTARY_SESSION_RETURN_IF_ERROR(replica_->GetHave(peer_.tables, &have));
+  Have have;  // nobody asks what who wants nothing has
+  if (!peer_.nothing) TRIBUTARY_SESSION_RETURN_IF_ERROR(replica_->GetHave(peer_.tables, &have));
   for (const VersionVector::Entry& e : peer_.have.known.entries()) {
     const DbVersion known = have.known.Of(e.site);
     if (known >= e.version) continue;
