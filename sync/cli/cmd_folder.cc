@@ -114,7 +114,8 @@ Status OneRound(const Context& context, const Database& db, FolderSync* sync, bo
 Status Run(const Context& context, const std::string& path, bool backup) {
   double poll_seconds = 5;
   double every_seconds = 1;
-  TRIBUTARY_RETURN_IF_ERROR(RefuseDryRunWith(context, "--watch"));
+  TRIBUTARY_RETURN_IF_ERROR(context.args.NotBoth("--dry-run", "--watch"));
+  TRIBUTARY_RETURN_IF_ERROR(context.args.Needs("--watch", {"--poll", "--every"}));
   TRIBUTARY_RETURN_IF_ERROR(context.args.GetSeconds("--every", &every_seconds));
   TRIBUTARY_RETURN_IF_ERROR(context.args.GetSeconds("--poll", &poll_seconds));
   Database db;

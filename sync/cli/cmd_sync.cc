@@ -28,7 +28,11 @@ constexpr std::string_view kDetails =
     "another\n"
     "refers to; such references are counted in the result, and listed by tributary check.\n\n"
     "The other copy may be elsewhere: --exec runs a command that leads to a tributary session\n"
-    "there, tcp://HOST:PORT connects to one that listens. Conflicts are not listed then.\n\n"
+    "there, tcp://HOST:PORT connects to one that listens. Conflicts are not listed then. With\n"
+    "--live, --until ends it once this copy has seen what a token names (see tributary wait).\n\n"
+    "--dry-run does it on copies in memory or unnamed temporary files, and writes nothing else. "
+    "It\n"
+    "is exact for files and folders; of what a session would send here it knows only a bound.\n\n"
     "Both files need the same tables, made replicated by tributary init. A new copy is an empty\n"
     "database with these tables: a file copied with cp is the same replica twice, and is "
     "refused.\n\n"
@@ -277,7 +281,18 @@ Status CompareBothSchemas(Session* s) {
   return {};
 }
 
+// What is of another form of the command would else be passed over in silence.
+Status CheckForm(const Arguments& args) {
+  TRIBUTARY_RETURN_IF_ERROR(args.NotBoth("--folder", "--exec"));
+  TRIBUTARY_RETURN_IF_ERROR(args.NotBoth("--folder", "--live"));
+  TRIBUTARY_RETURN_IF_ERROR(
+      args.Needs("--folder", {"--watch", "--poll", "--every", "--snapshot", "--verify"}));
+  TRIBUTARY_RETURN_IF_ERROR(args.Needs("--live", {"--until"}));
+  return args.Needs("--until", {"--for"});
+}
+
 Status RunSync(const Context& context) {
+  TRIBUTARY_RETURN_IF_ERROR(CheckForm(context.args));
   if (context.args.Has("--folder")) return RunFolderSync(context);
   if (IsSessionSync(context.args)) return RunSessionSync(context);
   if (context.args.positional.size() != 2) {

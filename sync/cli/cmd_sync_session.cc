@@ -72,10 +72,9 @@ Status RunSessionSync(const Context& context) {
                  .dry_run = IsDryRun(context),
                  .until = args.Get("--until"),
                  .until_seconds = kDefaultWaitSeconds};
-  TRIBUTARY_RETURN_IF_ERROR(RefuseDryRunWith(context, "--live"));
+  TRIBUTARY_RETURN_IF_ERROR(args.NotBoth("--dry-run", "--live"));
   TRIBUTARY_RETURN_IF_ERROR(args.GetSeconds("--for", &run.until_seconds));
   if (args.Has("--until")) TRIBUTARY_RETURN_IF_ERROR(CheckToken(run.until));
-  if (args.Has("--until") && !run.live) return {ExitCode::kUsage, "--until goes with --live only"};
   Database db;
   SessionResult result;
   TRIBUTARY_RETURN_IF_ERROR(

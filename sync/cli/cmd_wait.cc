@@ -20,7 +20,8 @@ constexpr std::string_view kDetails =
     "there in time; --for 0 only looks.\n\n"
     "Examples:\n"
     "  token=$(tributary status --json phone.db | jq -r .token)\n"
-    "  tributary wait laptop.db \"$token\" --for 30 && echo 'laptop.db has what phone.db had'\n";
+    "  tributary wait laptop.db \"$token\" --for 30 && echo 'what phone.db had is here'\n"
+    "  tributary wait laptop.db \"$token\" --for 0 || echo 'not yet'\n";
 
 // How often a database is asked whether somebody wrote to it: 5 microseconds of work.
 constexpr int kLookMs = 20;

@@ -42,9 +42,4 @@ Status OpenForSync(const Context& context, const std::string& path, Progress* pr
   return db->LoadExtension();
 }
 
-Status RefuseDryRunWith(const Context& context, const std::string& option) {
-  if (!IsDryRun(context) || !context.args.Has(option)) return {};
-  return {ExitCode::kUsage, "give --dry-run or " + option + ", not both"};
-}
-
 }  // namespace tributary::cli

@@ -17,9 +17,6 @@ inline bool IsDryRun(const Context& context) { return context.args.Has("--dry-ru
 Status OpenForSync(const Context& context, const std::string& path, Progress* progress,
                    Database* db);
 
-// An error where a dry run is asked for together with `option`, which goes on for ever.
-Status RefuseDryRunWith(const Context& context, const std::string& option);
-
 }  // namespace tributary::cli
 
 #endif  // TRIBUTARY_SYNC_CLI_DRY_RUN_H_
