@@ -147,7 +147,9 @@ Status Run(const std::vector<std::string>& argv) {
   }
   if (rest.empty()) {
     if (global.Has("--version")) {
-      std::printf("tributary %s (SQLite %s)\n", TRIBUTARY_VERSION, sqlite3_libversion());
+      std::printf(context.json ? "{\"tributary\": \"%s\", \"sqlite\": \"%s\"}\n"
+                               : "tributary %s (SQLite %s)\n",
+                  TRIBUTARY_VERSION, sqlite3_libversion());
       return {};
     }
     if (!help) return {ExitCode::kUsage, "no command given; see tributary --help"};
