@@ -44,6 +44,12 @@ void PrintReport(const Context& context, const FolderReport& r, bool backup) {
     std::printf("%s %s: %s\n", style.Yellow("not usable:").c_str(), OneLine(p.path, 200).c_str(),
                 OneLine(p.text, 300).c_str());
   }
+  if (!r.problems.empty()) {
+    const char* hint =
+        "it is used once it is whole: wait for the file-sync tool, copy it again, or "
+        "let who wrote it run this with --verify";
+    std::printf("  %s\n", style.Dim(hint).c_str());
+  }
   for (const std::string& text : r.refused) {
     std::printf("%s %s\n", style.Red("not taken:").c_str(), OneLine(text, 500).c_str());
   }

@@ -145,7 +145,7 @@ Status Verify(bool partial, Progress* progress, Source* source) {
       const absl::Status read = source->folder.ReadSegment(*step, nullptr);
       if (read.ok()) continue;
       for (SegmentFile& s : source->listing.segments) s.damaged |= s.path == step->path;
-      damaged.emplace_back(read.message());
+      damaged.push_back(step->path + ": " + std::string(read.message()));
       sound = false;
       break;
     }
@@ -158,7 +158,8 @@ Status Verify(bool partial, Progress* progress, Source* source) {
   source->missing.insert(source->missing.begin(), damaged.begin(), damaged.end());
   const std::string first = source->missing.empty() ? "" : source->missing[0];
   if (source->latest == nullptr) {
-    return {ExitCode::kFailed, source->folder.path() + ": nothing of it can be used: " + first};
+    return {ExitCode::kFailed, source->folder.path() + ": nothing of it can be used: " + first +
+                                   "; copy the folder again, or make a new backup"};
   }
   if (partial) return {};
   return {ExitCode::kFailed, source->folder.path() + ": incomplete: " + first +
@@ -204,7 +205,7 @@ Status Build(Database* db, const folder::Schema& schema, Progress* progress, Sou
       return failed.ok() ? absl::OkStatus() : absl::AbortedError("");
     });
     if (!failed.ok()) return {failed.code(), step->path + ": " + failed.message()};
-    TRIBUTARY_RETURN_IF_ERROR(FromAbsl(read));
+    if (!read.ok()) return {ExitCode::kFailed, step->path + ": " + std::string(read.message())};
   }
   apply = Statement();
   // Only now: indexes are faster to make at once, and triggers must not run because of rows whose
@@ -294,6 +295,10 @@ Status RunRestore(const Context& context) {
   struct stat there {};
   if (stat(target.c_str(), &there) == 0) {
     return {ExitCode::kDifferent, target + ": exists already; restore makes a new file"};
+  }
+  if (!CouldBeMade(target)) {
+    return {ExitCode::kCannotOpen,
+            target + ": cannot make the file: its folder is missing, or may not be written to"};
   }
   Source source{.folder = folder::Folder(context.arg(0))};
   TRIBUTARY_RETURN_IF_ERROR(Choose(context, &source));

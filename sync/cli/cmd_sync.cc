@@ -291,6 +291,22 @@ Status CheckForm(const Arguments& args) {
   return args.Needs("--until", {"--for"});
 }
 
+// What looks like a copy elsewhere, or is a folder, is given in another way.
+Status CheckSecond(const Context& context) {
+  const std::string& second = context.arg(1);
+  struct stat info {};
+  if (stat(second.c_str(), &info) == 0) {
+    if (!S_ISDIR(info.st_mode)) return {};
+    return {ExitCode::kCannotOpen, second + ": is a folder, not a database; to sync through it: " +
+                                       "tributary sync " + context.arg(0) + " --folder " + second};
+  }
+  if (second.find(':') == std::string::npos) return {};
+  return {ExitCode::kCannotOpen,
+          second +
+              ": no such file; a copy elsewhere is given by tcp://HOST:PORT or "
+              "--exec \"ssh HOST tributary session DB\""};
+}
+
 Status RunSync(const Context& context) {
   TRIBUTARY_RETURN_IF_ERROR(CheckForm(context.args));
   if (context.args.Has("--folder")) return RunFolderSync(context);
@@ -299,6 +315,7 @@ Status RunSync(const Context& context) {
     return {ExitCode::kUsage,
             "sync needs two databases, or one and --folder DIR, --exec COMMAND or tcp://HOST:PORT"};
   }
+  TRIBUTARY_RETURN_IF_ERROR(CheckSecond(context));
   const auto started = std::chrono::steady_clock::now();
   Session s{.context = context};
   int64_t shown = kDefaultConflictsShown;
@@ -334,7 +351,7 @@ Status RunSync(const Context& context) {
 
 Command SyncCommand() {
   return {"sync",
-          "A B | A --folder DIR | A tcp://HOST:PORT",
+          "A B | A --folder DIR | A --exec CMD | A tcp://HOST:PORT",
           "make two copies equal, both ways",
           kDetails,
           {{"--conflicts", "", "N", "show up to N conflicts (default 10)"},

@@ -44,7 +44,10 @@ Status OverTcp(const Database& db, const Context& context, SessionRun run,
     return {ExitCode::kUsage, "'" + address + "' is no address such as tcp://127.0.0.1:4567"};
   }
   Descriptor connection;
-  TRIBUTARY_RETURN_IF_ERROR(ToStatus(ConnectTcp(parsed, kConnectSeconds, &connection), db.path()));
+  const Status connected = ToStatus(ConnectTcp(parsed, kConnectSeconds, &connection), db.path());
+  if (!connected.ok()) {
+    return WithCode(connected, "is tributary session DB --listen [HOST:]PORT running there?");
+  }
   run.in = run.out = connection.get();
   run.greeting_seconds = kGreetingSeconds;
   return RunSession(db, context, run, result);

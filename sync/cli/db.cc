@@ -34,7 +34,8 @@ Status InspectFile(const std::string& path, bool may_create) {
   }
   if (info.st_size == 0 && may_create) return {};
   if (info.st_size == 0) {
-    return {ExitCode::kCannotOpen, path + ": is an empty file, not a SQLite database"};
+    return {ExitCode::kCannotOpen,
+            path + ": is an empty file, not a SQLite database: it has no tables yet"};
   }
   char magic[16] = {};
   FILE* file = std::fopen(PlainPath(path).c_str(), "rb");

@@ -43,24 +43,18 @@ bool HasAll(const std::vector<Have::Loose>& some, const std::vector<Have::Loose>
   });
 }
 
-// What mkdir() would say, as far as can be told without it.
-bool CouldBeMade(const std::string& path) {
-  struct stat info {};
-  if (stat(path.c_str(), &info) == 0) {
-    errno = EEXIST;
-    return false;
-  }
-  const size_t last = path.find_last_not_of('/');
-  const size_t slash = last == std::string::npos ? last : path.rfind('/', last);
-  const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  return access(parent.c_str(), W_OK | X_OK) == 0;
-}
-
 bool Contains(const std::vector<std::string>& list, const std::string& text) {
   return std::find(list.begin(), list.end(), text) != list.end();
 }
 
 }  // namespace
+
+bool CouldBeMade(const std::string& path) {
+  const size_t last = path.find_last_not_of('/');
+  const size_t slash = last == std::string::npos ? last : path.rfind('/', last);
+  const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return access(parent.c_str(), W_OK | X_OK) == 0;
+}
 
 Status LoadHave(const Database& db, Have* have) {
   Statement s = db.Prepare("SELECT crsql_version_vector()");
@@ -72,14 +66,13 @@ Status LoadHave(const Database& db, Have* have) {
 Status FolderSync::Start() {
   TRIBUTARY_RETURN_IF_ERROR(LoadSite(db_, &site_));
   const std::string& path = folder_.path();
-  const bool made = options_.dry_run ? CouldBeMade(path) : mkdir(path.c_str(), 0777) == 0;
-  if (!made && errno != EEXIST) {
-    return {ExitCode::kCannotOpen,
-            folder_.path() + ": cannot make the folder: " + std::strerror(errno)};
-  }
-  struct stat info {};
-  if (stat(path.c_str(), &info) == 0 && !S_ISDIR(info.st_mode)) {
-    return {ExitCode::kCannotOpen, path + ": is a file, not a folder"};
+  bool made = access(path.c_str(), F_OK) == 0;
+  if (!made) made = options_.dry_run ? CouldBeMade(path) : mkdir(path.c_str(), 0777) == 0;
+  made |= errno == EEXIST;  // by somebody else, just now
+  if (!made) {
+    const std::string why = std::strerror(errno);
+    return {ExitCode::kCannotOpen, path + ": cannot make the folder: " + why +
+                                       (errno == ENOENT ? "; make the one it is to lie in" : "")};
   }
   TRIBUTARY_RETURN_IF_ERROR(Rescan());
   folder_.CleanUp(site_);

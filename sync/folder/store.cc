@@ -59,6 +59,9 @@ bool ReadFrame(int fd, uint64_t offset, std::string* frame, std::string* error) 
 absl::Status ListNames(const std::string& path, std::vector<std::string>* names) {
   names->clear();
   DIR* directory = opendir(path.c_str());
+  if (directory == nullptr && errno == ENOTDIR) {
+    return absl::NotFoundError(absl::StrCat(path, ": is a file, not a folder"));
+  }
   if (directory == nullptr) return Failed(path, "cannot read the folder");
   while (const dirent* entry = readdir(directory)) names->emplace_back(entry->d_name);
   closedir(directory);
@@ -91,7 +94,8 @@ absl::Status Folder::Scan(Listing* listing) {
   *listing = {};
   std::vector<std::string> directories;
   absl::Status status = ListNames(path_, &directories);
-  if (!status.ok() && !(dry_run_ && absl::IsNotFound(status))) return status;
+  const bool to_be_made = dry_run_ && access(path_.c_str(), F_OK) != 0;
+  if (!status.ok() && !to_be_made) return status;
   std::map<std::string, Seen> seen;
   for (const std::string& directory : directories) {
     if (directory.starts_with('.')) continue;
@@ -168,7 +172,7 @@ absl::Status Folder::ReadSegment(const SegmentFile& segment, const Use& use) con
   if (IsPretended(segment.path)) return absl::OkStatus();
   const std::string full = absl::StrCat(path_, "/", segment.path);
   const int fd = open(full.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return Failed(full, "cannot be opened");
+  if (fd < 0) return absl::ErrnoToStatus(errno, "cannot be opened");
   const absl::Cleanup closer = [fd] { close(fd); };
   // All of it is checked before anything is used: what a segment has beyond `until` must not be
   // torn from the rest (law F).
@@ -178,14 +182,13 @@ absl::Status Folder::ReadSegment(const SegmentFile& segment, const Use& use) con
     SegmentHead head;
     FrameSum sum;
     if (!ReadFrame(fd, 0, &data, &error) || !head.Decode(data, &error)) {
-      return absl::DataLossError(absl::StrCat(full, ": ", error));
+      return absl::DataLossError(error);
     }
     uint64_t offset = data.size();
     for (uint64_t i = 0; i < head.frames; i++) {
       Frame frame;
       if (!ReadFrame(fd, offset, &data, &error) || !frame.Open(data, &error)) {
-        return absl::DataLossError(
-            absl::StrCat(full, ": frame ", i + 1, " at byte ", offset, ": ", error));
+        return absl::DataLossError(absl::StrCat("frame ", i + 2, " at byte ", offset, ": ", error));
       }
       sum.Add(data);
       offset += data.size();
@@ -194,7 +197,7 @@ absl::Status Folder::ReadSegment(const SegmentFile& segment, const Use& use) con
       if (!used.ok()) return used;
     }
     if (offset != head.size || sum.Finish() != head.checksum) {
-      return absl::DataLossError(absl::StrCat(full, ": its frames do not belong together"));
+      return absl::DataLossError("its frames do not belong together");
     }
   }
   return absl::OkStatus();
