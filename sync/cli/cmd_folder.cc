@@ -38,8 +38,9 @@ void PrintReport(const Context& context, const FolderReport& r, bool backup) {
                 Count(static_cast<int64_t>(w.head.rows), "row").c_str(),
                 Bytes(static_cast<int64_t>(w.head.size)).c_str());
   }
-  if (r.removed > 0)
+  if (r.removed > 0) {
     std::printf("%s  %s\n", dry ? "remove " : "removed", Count(r.removed, "old segment").c_str());
+  }
   for (const folder::Problem& p : r.problems) {
     std::printf("%s %s: %s\n", style.Yellow("not usable:").c_str(), OneLine(p.path, 200).c_str(),
                 OneLine(p.text, 300).c_str());

@@ -218,8 +218,9 @@ void WriteFrame(JsonWriter* json, const FrameReport& r, bool content) {
     WriteVector(json, "until", h.until);
     std::string text;
     std::string error;
-    if (content && ChangesetToJson(r.data, &text, &error))
+    if (content && ChangesetToJson(r.data, &text, &error)) {
       json->Key("content").Raw(ValidUtf8(text));
+    }
   } else {
     json->Key("sql").BeginArray();
     for (const std::string& sql : r.schema.setup) json->String(sql);
@@ -369,7 +370,7 @@ Status RunInspect(const Context& context) {
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) return {ExitCode::kCannotOpen, path + ": no such file"};
   if (S_ISDIR(info.st_mode)) return InspectFolder(context, path);
-  const Status status = InspectFile(context, path);
+  Status status = InspectFile(context, path);
   if (!status.ok() && IsDatabase(path)) {
     return {status.code(), status.message() + "; it is a database: see tributary status"};
   }

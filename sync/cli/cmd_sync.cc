@@ -199,8 +199,9 @@ void PrintConflicts(const Session& s, const ConflictTracker& tracker) {
 void PrintReport(const Session& s, const ConflictTracker& tracker) {
   const Style& style = s.context.style;
   const bool dry = IsDryRun(s.context);
-  if (dry)
+  if (dry) {
     std::printf("%s\n", style.Yellow("dry run, nothing was written; a sync would do:").c_str());
+  }
   if (s.moved()) {
     PrintDirection(s, s.a, s.b, s.a_to_b);
     PrintDirection(s, s.b, s.a, s.b_to_a);

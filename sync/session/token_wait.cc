@@ -18,8 +18,8 @@ std::string Describe(const std::vector<Token::Gap>& missing) {
   for (size_t i = 0; i < std::min(missing.size(), kMaxShown); i++) {
     const Token::Gap& gap = missing[i];
     absl::StrAppend(&text, i > 0 ? "; " : "", "of site ",
-                    absl::BytesToHexString(absl::string_view(gap.site).substr(0, 4)),
-                    " the token names transaction ", gap.named.value, ", and ",
+                    absl::BytesToHexString(gap.site.substr(0, 4)), " the token names transaction ",
+                    gap.named.value, ", and ",
                     gap.known.value == 0 ? "none is here"
                                          : absl::StrCat("here is all up to ", gap.known.value));
   }
