@@ -31,6 +31,9 @@ struct ChangesetHeader {
   bool continued = false;
   uint32_t loose_pieces = 0;
 
+  // Transactions that begin in it: the first may be the rest of one that began in another piece.
+  uint64_t begun() const { return transactions - (continues && transactions > 0 ? 1 : 0); }
+
   std::string Encode() const;
   // False, with a message for people and nothing kept, where the bytes are none or what they say
   // cannot be.

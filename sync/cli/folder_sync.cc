@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "sync/cli/knowledge.h"
 #include "sync/cli/replica.h"
 
 namespace tributary::cli {
@@ -271,13 +272,14 @@ Status FolderSync::Write(const SegmentHead& common, const VersionVector& base,
   int64_t total = 0;  // known only of everything
   if (progress_->enabled() && base.empty()) TRIBUTARY_RETURN_IF_ERROR(CountRows(db_, &total));
   progress_->Part("writing", Progress::Unit::kRows, total);
-  Statement s =
-      db_.Prepare("SELECT changeset, transactions, rows, cells FROM crsql_changesets(?1, ?2)");
+  Statement s = db_.Prepare("SELECT changeset, rows, cells FROM crsql_changesets(?1, ?2)");
   s.BindBlob(1, have_bytes).Bind(2, kPieceBytes);
   while (s.Step()) {
+    int64_t begun = 0;
+    TRIBUTARY_RETURN_IF_ERROR(CountBegun(s.Bytes(0), &begun));
     TRIBUTARY_RETURN_IF_ERROR(
-        FromAbsl(writer.Add(s.Bytes(0), static_cast<uint64_t>(s.Int(1)),
-                            static_cast<uint64_t>(s.Int(2)), static_cast<uint64_t>(s.Int(3)))));
+        FromAbsl(writer.Add(s.Bytes(0), static_cast<uint64_t>(begun),
+                            static_cast<uint64_t>(s.Int(1)), static_cast<uint64_t>(s.Int(2)))));
     progress_->Set(static_cast<int64_t>(writer.head().rows),
                    Bytes(static_cast<int64_t>(writer.head().size)));
   }

@@ -96,9 +96,7 @@ absl::Status Session::Foresee() {
 
 void Session::Count(const ChangesetHeader& header, SessionStats::Direction* direction) {
   direction->changesets++;
-  // The rest of one that was counted already.
-  const bool rest = header.continues && header.transactions > 0;
-  direction->transactions += header.transactions - (rest ? 1 : 0);
+  direction->transactions += header.begun();
   direction->rows += header.rows;
   direction->cells += header.cells;
 }

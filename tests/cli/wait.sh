@@ -24,6 +24,8 @@ field "j['token']" "$token"
 expect 0 status a.db
 has out "$token"
 
+is "$(sql a.db "SELECT crsql_has('$token')")$(sql b.db "SELECT crsql_has('$token')")" 10
+
 # Seen: at once. Not seen: exit code 1, what is missing, and what to do.
 sum=$(checksum b.db)
 expect 0 wait a.db "$token"
