@@ -55,7 +55,7 @@ class Folder {
   absl::Status Scan(Listing* listing);
 
   // Checks every frame of a segment, and all of them together; then hands each changeset to `use`,
-  // unless that is empty. Damage is kDataLoss, a message of `use` kAborted. Messages do not name the
+  // unless that is empty. Damage is kDataLoss, a message of `use` kAborted. No message names the
   // file.
   using Use = std::function<absl::Status(std::string_view frame)>;
   absl::Status ReadSegment(const SegmentFile& segment, const Use& use) const;

@@ -40,8 +40,9 @@ Outcome Sync(FakeReplica* a, FakeReplica* b, const SessionOptions& options = {},
 void WriteMany(FakeReplica* replica, int count, size_t size, const std::string& what) {
   for (int i = 0; i < count; i++) {
     std::string text = what + std::to_string(i) + " ";
-    while (text.size() < size)
+    while (text.size() < size) {
       text.append(std::to_string(text.size() * 7919 + static_cast<size_t>(i)));
+    }
     replica->Write(std::move(text));
   }
 }
