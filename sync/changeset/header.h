@@ -32,6 +32,9 @@ struct ChangesetHeader {
   uint32_t loose_pieces = 0;
   std::vector<std::string> dropped;
 
+  // Transactions that begin in it: the first may be the rest of one that began in another piece.
+  uint64_t begun() const { return transactions - (continues && transactions > 0 ? 1 : 0); }
+
   std::string Encode() const;
   // False, with a message for people and nothing kept, where the bytes are none or what they say
   // cannot be.

@@ -125,6 +125,22 @@ Status Arguments::GetSeconds(std::string_view name, double* out) const {
   return {};
 }
 
+Status Arguments::Needs(std::string_view needed,
+                        const std::vector<std::string_view>& options) const {
+  for (std::string_view option : options) {
+    if (!Has(option) || Has(needed)) continue;
+    return {ExitCode::kUsage,
+            "option " + std::string(option) + " goes with " + std::string(needed) + " only"};
+  }
+  return {};
+}
+
+Status Arguments::NotBoth(std::string_view one, std::string_view other) const {
+  if (!Has(one) || !Has(other)) return {};
+  return {ExitCode::kUsage,
+          "give " + std::string(one) + " or " + std::string(other) + ", not both"};
+}
+
 void Arguments::Merge(const Arguments& other) {
   for (const auto& [name, value] : other.values_) values_.insert_or_assign(name, value);
   positional.insert(positional.end(), other.positional.begin(), other.positional.end());

@@ -33,6 +33,11 @@ class Arguments {
   Status GetInt(std::string_view name, int64_t min, int64_t* out) const;
   Status GetSeconds(std::string_view name, double* out) const;
 
+  // An error where one of `options` was given, but not what it belongs to.
+  Status Needs(std::string_view needed, const std::vector<std::string_view>& options) const;
+  // An error where both were given.
+  Status NotBoth(std::string_view one, std::string_view other) const;
+
   void Merge(const Arguments& other);
 
   std::vector<std::string> positional;

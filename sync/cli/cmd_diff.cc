@@ -210,7 +210,7 @@ Status CompareAll(Comparison* c, std::vector<std::string>* missing) {
   TRIBUTARY_RETURN_IF_ERROR(snapshot_b.BeginRead());
   TRIBUTARY_RETURN_IF_ERROR(ChooseTables(*c, &tables, missing));
   Progress progress(c->context.human(), "diff");
-  progress.SetTotal(static_cast<int64_t>(tables.size()));
+  progress.Part("diff", Progress::Unit::kNone, static_cast<int64_t>(tables.size()));
   progress.Watch(c->a);
   progress.Watch(c->b);
   int64_t done = 0;

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "sync/cli/commands.h"
+#include "sync/cli/dry_run.h"
 #include "sync/cli/folder_sync.h"
 #include "sync/cli/json.h"
 #include "sync/cli/replica.h"
@@ -14,7 +15,8 @@ namespace {
 constexpr std::string_view kBackupDetails =
     "Adds to a folder what has changed in the database since the last backup into it. Each run\n"
     "makes one point in time to which tributary restore can go back; with --watch, each change of\n"
-    "the database does, until interrupted. Files are only ever added, and a file that is there in\n"
+    "the database does, at most one a second (--every), until interrupted. Files are only ever "
+    "added, and a file that is there in\n"
     "full is never changed: copy them with any tool. The rows of tables that are not replicated\n"
     "are not in the backup, their definitions are.\n\n"
     "Examples:\n"
@@ -24,20 +26,30 @@ constexpr std::string_view kBackupDetails =
 
 void PrintReport(const Context& context, const FolderReport& r, bool backup) {
   const Style& style = context.style;
+  const bool dry = IsDryRun(context);
+  if (dry) std::printf("%s\n", style.Yellow("dry run, nothing was written; it would do:").c_str());
   if (r.segments_read > 0) {
     std::printf("read     %s, %s; %s changed\n", Count(r.segments_read, "segment").c_str(),
                 Bytes(r.bytes_read).c_str(), Count(r.rows_changed, "row").c_str());
   }
   for (const FolderReport::Written& w : r.written) {
-    std::printf("wrote    %s  %s, %s, %s\n", style.Bold(w.path).c_str(),
+    std::printf("%s    %s  %s, %s, %s\n", dry ? "write" : "wrote", style.Bold(w.path).c_str(),
                 Count(static_cast<int64_t>(w.head.transactions), "transaction").c_str(),
                 Count(static_cast<int64_t>(w.head.rows), "row").c_str(),
                 Bytes(static_cast<int64_t>(w.head.size)).c_str());
   }
-  if (r.removed > 0) std::printf("removed  %s\n", Count(r.removed, "old segment").c_str());
+  if (r.removed > 0) {
+    std::printf("%s  %s\n", dry ? "remove " : "removed", Count(r.removed, "old segment").c_str());
+  }
   for (const folder::Problem& p : r.problems) {
     std::printf("%s %s: %s\n", style.Yellow("not usable:").c_str(), OneLine(p.path, 200).c_str(),
                 OneLine(p.text, 300).c_str());
+  }
+  if (!r.problems.empty()) {
+    const char* hint =
+        "it is used once it is whole: wait for the file-sync tool, copy it again, or "
+        "let who wrote it run this with --verify";
+    std::printf("  %s\n", style.Dim(hint).c_str());
   }
   for (const std::string& text : r.refused) {
     std::printf("%s %s\n", style.Red("not taken:").c_str(), OneLine(text, 500).c_str());
@@ -54,9 +66,10 @@ void PrintReport(const Context& context, const FolderReport& r, bool backup) {
   std::fflush(stdout);
 }
 
-void WriteJson(const FolderReport& r, double seconds) {
+void WriteJson(const FolderReport& r, bool dry_run, double seconds) {
   JsonWriter json(stdout);
   json.BeginObject();
+  json.Key("dry_run").Bool(dry_run);
   json.Key("segments_read").Int(r.segments_read);
   json.Key("bytes_read").Int(r.bytes_read);
   json.Key("rows_changed").Int(r.rows_changed);
@@ -100,21 +113,30 @@ Status OneRound(const Context& context, const Database& db, FolderSync* sync, bo
   }
   if (watching && !report->changed() && report->refused.empty()) return {};
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - started;
-  if (context.json) WriteJson(*report, taken.count());
+  if (context.json) WriteJson(*report, IsDryRun(context), taken.count());
   if (context.human()) PrintReport(context, *report, backup);
   return {};
 }
 
 Status Run(const Context& context, const std::string& path, bool backup) {
   double poll_seconds = 5;
+  double every_seconds = 1;
+  TRIBUTARY_RETURN_IF_ERROR(context.args.NotBoth("--dry-run", "--watch"));
+  TRIBUTARY_RETURN_IF_ERROR(context.args.Needs("--watch", {"--poll", "--every"}));
+  TRIBUTARY_RETURN_IF_ERROR(context.args.GetSeconds("--every", &every_seconds));
   TRIBUTARY_RETURN_IF_ERROR(context.args.GetSeconds("--poll", &poll_seconds));
   Database db;
-  TRIBUTARY_RETURN_IF_ERROR(
-      OpenReplica(context, context.arg(0), backup ? OpenMode::kRead : OpenMode::kWrite, &db));
+  if (backup) {
+    TRIBUTARY_RETURN_IF_ERROR(OpenReplica(context, context.arg(0), OpenMode::kRead, &db));
+  } else {
+    Progress progress(context.human(), "opening");
+    TRIBUTARY_RETURN_IF_ERROR(OpenForSync(context, context.arg(0), &progress, &db));
+  }
   FolderSync sync(db, path,
                   {.backup = backup,
                    .snapshot = context.args.Has("--snapshot"),
-                   .verify = context.args.Has("--verify")});
+                   .verify = context.args.Has("--verify"),
+                   .dry_run = IsDryRun(context)});
   TRIBUTARY_RETURN_IF_ERROR(sync.Start());
   FolderReport report;
   if (!context.args.Has("--watch")) {
@@ -127,6 +149,8 @@ Status Run(const Context& context, const std::string& path, bool backup) {
     Status status = OneRound(context, db, &sync, backup, true, &report);
     // Somebody else writes for long: the next look may do better.
     if (!status.ok() && status.code() != ExitCode::kBusy) return status;
+    // Who writes all the time would else make a file for each commit.
+    if (!report.written.empty()) watcher.Pause(every_seconds);
   } while (watcher.Wait(poll_seconds));
   return {};
 }
@@ -156,6 +180,8 @@ Command BackupCommand() {
           {{"--to", "", "DIR", "the backup's folder; made if missing"},
            {"--watch", "", "", "go on, a backup at each change, until interrupted"},
            {"--poll", "", "SECONDS", "with --watch: look at least this often (default 5)"},
+           {"--every", "", "SECONDS", "with --watch: write at most this often (default 1)"},
+           {"--dry-run", "", "", "only say what would be written"},
            {"--snapshot", "", "", "write everything anew, so that later restores read less"},
            {"--verify", "", "", "check what is there first, and write damaged parts again"}},
           1,

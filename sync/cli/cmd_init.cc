@@ -220,7 +220,8 @@ Status UpgradeAll(const Context& context, Database* db, std::vector<TableResult>
   // it.
   TRIBUTARY_RETURN_IF_ERROR(db->LoadExtension());
   Progress progress(context.human(), "init");
-  progress.SetTotal(std::count_if(tables->begin(), tables->end(), Wanted));
+  progress.Part("init", Progress::Unit::kNone,
+                std::count_if(tables->begin(), tables->end(), Wanted));
   progress.Watch(*db);
   int64_t done = 0;
   for (TableResult& t : *tables) {

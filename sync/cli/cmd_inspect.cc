@@ -138,20 +138,22 @@ void PrintFrame(const FrameReport& r) {
   const auto line = [](const std::string& text) {
     std::printf("%s\n", Wrap(text, "            ", 100).c_str());
   };
-  const auto number = [](uint64_t n) { return WithCommas(static_cast<int64_t>(n)); };
+  const auto count = [](uint64_t n, const char* noun) {
+    return Count(static_cast<int64_t>(n), noun);
+  };
   if (r.kind == "changeset") {
     const ChangesetHeader& h = r.changeset;
     std::string covers;
     for (const SiteSpan& s : h.covers) covers += " " + ShowSpan(s);
     line("from " + ShortName(h.sender) + ", piece " + std::to_string(h.piece) +
-         (h.last ? " (last)" : "") + ": " + number(h.transactions) + " transactions, " +
-         number(h.rows) + " rows, " + number(h.cells) + " cells");
+         (h.last ? " (last)" : "") + ": " + count(h.transactions, "transaction") + ", " +
+         count(h.rows, "row") + ", " + count(h.cells, "cell"));
     line("covers" + (covers.empty() ? " nothing" : covers) + ", until " + ShowVector(h.until));
   } else if (r.kind == "segment") {
     const folder::SegmentHead& h = r.segment;
-    line("of " + SiteName(h.site) + ", " + ShowTime(h.time_ms) + ": " + number(h.frames) +
-         " changesets, " + number(h.transactions) + " transactions, " + number(h.rows) + " rows, " +
-         number(h.size) + " bytes");
+    line("of " + SiteName(h.site) + ", " + ShowTime(h.time_ms) + ": " +
+         count(h.frames, "changeset") + ", " + count(h.transactions, "transaction") + ", " +
+         count(h.rows, "row") + ", " + count(h.size, "byte"));
     line("from " + ShowVector(h.base) + " to " + ShowVector(h.until));
   } else if (r.kind == "marker") {
     line("of " + SiteName(r.marker.site) + ", " + ShowTime(r.marker.time_ms) + ": knows " +
@@ -216,7 +218,9 @@ void WriteFrame(JsonWriter* json, const FrameReport& r, bool content) {
     WriteVector(json, "until", h.until);
     std::string text;
     std::string error;
-    if (content && ChangesetToJson(r.data, &text, &error)) json->Key("content").Raw(text);
+    if (content && ChangesetToJson(r.data, &text, &error)) {
+      json->Key("content").Raw(ValidUtf8(text));
+    }
   } else {
     json->Key("sql").BeginArray();
     for (const std::string& sql : r.schema.setup) json->String(sql);
@@ -251,12 +255,12 @@ Status InspectFile(const Context& context, const std::string& path) {
     if (context.json) WriteFrame(&json, r, content);
     std::string text;
     if (content && context.human() && ChangesetToJson(r.data, &text, &error)) {
-      std::printf("%s\n", text.c_str());
+      std::printf("%s\n", ValidUtf8(text).c_str());
     }
     error.clear();
   }
   const bool is_segment = head.site != SiteId();
-  if (error.empty() && frames == 0) error = "is empty";
+  if (error.empty() && frames == 0) error = "the file is empty";
   if (error.empty() && is_segment &&
       (head.size != file.offset() || sum.Finish() != head.checksum)) {
     error = "the segment's frames do not belong together, or some are missing: it has " +
@@ -354,11 +358,23 @@ Status InspectFolder(const Context& context, const std::string& path) {
   return problems.empty() ? Status() : Different();
 }
 
+bool IsDatabase(const std::string& path) {
+  char magic[15] = {};
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
+  return file != nullptr && std::fread(magic, 1, sizeof magic, file.get()) == sizeof magic &&
+         std::string_view(magic, sizeof magic) == "SQLite format 3";
+}
+
 Status RunInspect(const Context& context) {
   const std::string& path = context.arg(0);
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) return {ExitCode::kCannotOpen, path + ": no such file"};
-  return S_ISDIR(info.st_mode) ? InspectFolder(context, path) : InspectFile(context, path);
+  if (S_ISDIR(info.st_mode)) return InspectFolder(context, path);
+  Status status = InspectFile(context, path);
+  if (!status.ok() && IsDatabase(path)) {
+    return {status.code(), status.message() + "; it is a database: see tributary status"};
+  }
+  return status;
 }
 
 }  // namespace

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "sync/changeset/token.h"
 #include "sync/cli/commands.h"
+#include "sync/cli/dry_run.h"
 #include "sync/cli/folder_sync.h"
 #include "sync/cli/json.h"
 #include "sync/cli/replica.h"
@@ -68,22 +70,23 @@ std::vector<const SegmentFile*> UpTo(const std::vector<const SegmentFile*>& all,
 }
 
 // The time of the first point that has what the token names. More is known at later times only.
-Status FindToken(const std::vector<const SegmentFile*>& all, const std::string& token,
+Status FindToken(const std::vector<const SegmentFile*>& all, const std::string& text,
                  int64_t* time_ms) {
-  bool malformed = false;
+  Token token;
+  if (!token.Decode(text)) {
+    return {ExitCode::kUsage,
+            "'" + text + "' is neither a time (as 2026-11-23 12:00:05) nor a token"};
+  }
   const auto covers = [&](int64_t t) {
-    return folder::CoversToken(folder::Reach(UpTo(all, t)), token, &malformed);
+    return token.LackedBy(folder::Reach(UpTo(all, t))).empty();
   };
   std::vector<int64_t> times;
   times.reserve(all.size());
   for (const SegmentFile* s : all) times.push_back(s->head.time_ms);
   std::sort(times.begin(), times.end());
-  const bool found = !times.empty() && covers(times.back());
-  if (malformed) {
-    return {ExitCode::kUsage,
-            "'" + token + "' is neither a time (as 2026-11-23 12:00:05) nor a token"};
+  if (times.empty() || !covers(times.back())) {
+    return {ExitCode::kDifferent, "the folder does not have what the token names"};
   }
-  if (!found) return {ExitCode::kDifferent, "the folder does not have what the token names"};
   *time_ms =
       *std::partition_point(times.begin(), times.end(), [&](int64_t t) { return !covers(t); });
   return {};
@@ -127,7 +130,6 @@ void MakeSourcePlan(Source* source) {
 // Reads everything before anything is made. What is damaged does not matter where another segment
 // has the same.
 Status Verify(bool partial, Progress* progress, Source* source) {
-  progress->Part("verifying");
   std::vector<std::string> damaged;
   for (const folder::Problem& p : source->listing.problems) {
     damaged.push_back(p.path + ": " + p.text);
@@ -135,11 +137,15 @@ Status Verify(bool partial, Progress* progress, Source* source) {
   for (bool sound = false; !sound;) {
     sound = true;
     MakeSourcePlan(source);
+    int64_t done = 0;
+    progress->Part("verifying", Progress::Unit::kBytes, static_cast<int64_t>(source->plan.bytes));
     for (const SegmentFile* step : source->plan.steps) {
+      progress->Set(done);
+      done += static_cast<int64_t>(step->head.size);
       const absl::Status read = source->folder.ReadSegment(*step, nullptr);
       if (read.ok()) continue;
       for (SegmentFile& s : source->listing.segments) s.damaged |= s.path == step->path;
-      damaged.emplace_back(read.message());
+      damaged.push_back(step->path + ": " + std::string(read.message()));
       sound = false;
       break;
     }
@@ -152,7 +158,8 @@ Status Verify(bool partial, Progress* progress, Source* source) {
   source->missing.insert(source->missing.begin(), damaged.begin(), damaged.end());
   const std::string first = source->missing.empty() ? "" : source->missing[0];
   if (source->latest == nullptr) {
-    return {ExitCode::kFailed, source->folder.path() + ": nothing of it can be used: " + first};
+    return {ExitCode::kFailed, source->folder.path() + ": nothing of it can be used: " + first +
+                                   "; copy the folder again, or make a new backup"};
   }
   if (partial) return {};
   return {ExitCode::kFailed, source->folder.path() + ": incomplete: " + first +
@@ -183,8 +190,7 @@ Status Build(Database* db, const folder::Schema& schema, Progress* progress, Sou
     Statement upgrade = db->Prepare("SELECT crsql_as_crr(?1)");
     TRIBUTARY_RETURN_IF_ERROR(upgrade.BindText(1, table).Run());
   }
-  progress->Part("restoring");
-  progress->SetTotal(static_cast<int64_t>(source->plan.bytes));
+  progress->Part("restoring", Progress::Unit::kBytes, static_cast<int64_t>(source->plan.bytes));
   Statement apply = db->PreparePersistent("SELECT crsql_apply(?1)");
   int64_t done = 0;
   for (const SegmentFile* step : source->plan.steps) {
@@ -195,11 +201,11 @@ Status Build(Database* db, const folder::Schema& schema, Progress* progress, Sou
       if (apply.Step()) source->rows += apply.Int(0);
       failed = apply.status();
       done += static_cast<int64_t>(frame.size());
-      progress->Set(done, Bytes(done));
+      progress->Set(done, Count(source->rows, "row"));
       return failed.ok() ? absl::OkStatus() : absl::AbortedError("");
     });
     if (!failed.ok()) return {failed.code(), step->path + ": " + failed.message()};
-    TRIBUTARY_RETURN_IF_ERROR(FromAbsl(read));
+    if (!read.ok()) return {ExitCode::kFailed, step->path + ": " + std::string(read.message())};
   }
   apply = Statement();
   // Only now: indexes are faster to make at once, and triggers must not run because of rows whose
@@ -241,6 +247,46 @@ Status BuildFile(const Context& context, const std::string& target, Progress* pr
   return built;
 }
 
+// What it would make, as far as the segments say it: a row that was changed later counts again.
+Status Foretell(Source* source) {
+  folder::Schema schema;
+  TRIBUTARY_RETURN_IF_ERROR(
+      FromAbsl(source->folder.ReadSchema(source->listing, source->latest->head.schema, &schema)));
+  for (const SegmentFile* s : source->plan.steps) {
+    source->rows += static_cast<int64_t>(s->head.rows);
+  }
+  return {};
+}
+
+void WriteJson(const std::string& target, bool dry_run, const Source& source) {
+  JsonWriter json(stdout);
+  json.BeginObject();
+  json.Key("dry_run").Bool(dry_run);
+  json.Key("database").String(target);
+  json.Key("point").String(ShowTime(source.latest->head.time_ms));
+  json.Key("segments").Int(static_cast<int64_t>(source.plan.steps.size()));
+  json.Key("bytes").Int(static_cast<int64_t>(source.plan.bytes));
+  json.Key(dry_run ? "rows_at_most" : "rows").Int(source.rows);
+  json.Key("left_out").BeginArray();
+  for (const std::string& text : source.missing) json.String(text);
+  json.EndArray();
+  json.EndObject();
+}
+
+void PrintReport(const Context& context, const std::string& target, const Source& source) {
+  const Style& style = context.style;
+  const bool dry = IsDryRun(context);
+  if (dry) std::printf("%s\n", style.Yellow("dry run, nothing was written; it would be:").c_str());
+  std::printf("%s %s as of %s: %s%s from %s, %s\n", style.Green("✓").c_str(),
+              style.Bold(target).c_str(), ShowTime(source.latest->head.time_ms).c_str(),
+              dry ? "at most " : "", Count(source.rows, "row").c_str(),
+              Count(static_cast<int64_t>(source.plan.steps.size()), "segment").c_str(),
+              Bytes(static_cast<int64_t>(source.plan.bytes)).c_str());
+  for (const std::string& text : source.missing) {
+    std::printf("%s %s\n", style.Yellow("left out:").c_str(), OneLine(text, 300).c_str());
+  }
+}
+
 Status RunRestore(const Context& context) {
   const std::string target = context.args.Get("--to");
   if (target.empty()) {
@@ -250,36 +296,20 @@ Status RunRestore(const Context& context) {
   if (stat(target.c_str(), &there) == 0) {
     return {ExitCode::kDifferent, target + ": exists already; restore makes a new file"};
   }
+  if (!CouldBeMade(target)) {
+    return {ExitCode::kCannotOpen,
+            target + ": cannot make the file: its folder is missing, or may not be written to"};
+  }
   Source source{.folder = folder::Folder(context.arg(0))};
   TRIBUTARY_RETURN_IF_ERROR(Choose(context, &source));
   {
     Progress progress(context.human(), "restore");
     TRIBUTARY_RETURN_IF_ERROR(Verify(context.args.Has("--partial"), &progress, &source));
-    TRIBUTARY_RETURN_IF_ERROR(BuildFile(context, target, &progress, &source));
+    TRIBUTARY_RETURN_IF_ERROR(IsDryRun(context) ? Foretell(&source)
+                                                : BuildFile(context, target, &progress, &source));
   }
-  if (context.json) {
-    JsonWriter json(stdout);
-    json.BeginObject();
-    json.Key("database").String(target);
-    json.Key("point").String(ShowTime(source.latest->head.time_ms));
-    json.Key("segments").Int(static_cast<int64_t>(source.plan.steps.size()));
-    json.Key("bytes").Int(static_cast<int64_t>(source.plan.bytes));
-    json.Key("rows").Int(source.rows);
-    json.Key("left_out").BeginArray();
-    for (const std::string& text : source.missing) json.String(text);
-    json.EndArray();
-    json.EndObject();
-  }
-  if (context.human()) {
-    std::printf("%s %s as of %s: %s from %s, %s\n", context.style.Green("✓").c_str(),
-                context.style.Bold(target).c_str(), ShowTime(source.latest->head.time_ms).c_str(),
-                Count(source.rows, "row").c_str(),
-                Count(static_cast<int64_t>(source.plan.steps.size()), "segment").c_str(),
-                Bytes(static_cast<int64_t>(source.plan.bytes)).c_str());
-    for (const std::string& text : source.missing) {
-      std::printf("%s %s\n", context.style.Yellow("left out:").c_str(), OneLine(text, 300).c_str());
-    }
-  }
+  if (context.json) WriteJson(target, IsDryRun(context), source);
+  if (context.human()) PrintReport(context, target, source);
   return source.missing.empty() ? Status() : Different();
 }
 
@@ -292,7 +322,8 @@ Command RestoreCommand() {
           kDetails,
           {{"--to", "", "NEW.db", "the file to make"},
            {"--at", "", "TIME|TOKEN", "as of that time (UTC), or the first point with the token"},
-           {"--partial", "", "", "leave out what is missing or damaged"}},
+           {"--partial", "", "", "leave out what is missing or damaged"},
+           {"--dry-run", "", "", "only check the folder, and say what would be restored"}},
           1,
           1,
           RunRestore};

@@ -112,7 +112,11 @@ class Server {
       TRIBUTARY_RETURN_IF_ERROR(OpenReplica(context_, context_.arg(0), OpenMode::kWrite, &db));
     }
     std::string shown;
-    TRIBUTARY_RETURN_IF_ERROR(ToStatus(ListenTcp(address, &listener_, &shown), ""));
+    const Status listening = ToStatus(ListenTcp(address, &listener_, &shown), "");
+    if (!listening.ok()) {
+      return {listening.code(),
+              listening.message() + "; give an address of this machine and a free port (0: any)"};
+    }
     Handle(SIGINT, OnStop);
     Handle(SIGTERM, OnStop);
     Handle(SIGCHLD, OnChild);

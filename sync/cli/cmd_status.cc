@@ -11,6 +11,7 @@ namespace {
 constexpr std::string_view kDetails =
     "Shows the identity of a replica, how many transactions it made, its replicated tables, the\n"
     "other replicas it has heard of, and its digest: two replicas with equal digests are equal.\n"
+    "The token names all that it knows now, for tributary wait at another replica.\n"
     "Per table: rows, rows with a history of their own (exceptions), bytes of the version log,\n"
     "and deleted rows that are remembered (tombstones).\n\n"
     "Examples:\n"
@@ -35,6 +36,7 @@ struct Report {
   int64_t version = 0;
   int64_t file_bytes = 0;
   std::string digest;
+  std::string token;
   std::vector<TableStatus> tables;
   std::vector<std::string> other_tables;
   std::vector<Peer> peers;
@@ -73,6 +75,7 @@ Status ReadReport(const Database& db, Report* report) {
       " ORDER BY site_id");
   while (peers.Step()) report->peers.push_back({std::string(peers.Bytes(0)), peers.Int(1)});
   TRIBUTARY_RETURN_IF_ERROR(peers.status());
+  TRIBUTARY_RETURN_IF_ERROR(db.QueryText("SELECT crsql_token()", &report->token));
   return Digest(db, &report->digest);
 }
 
@@ -94,6 +97,7 @@ void Print(const Context& context, const Report& r) {
   line("version ", WithCommas(r.version));
   line("file    ", Bytes(r.file_bytes));
   line("digest  ", r.digest);
+  line("token   ", r.token);
   std::printf("\n");
   TextTable tables({"table", "rows", "exceptions", "log", "tombstones"});
   for (size_t i = 1; i <= 4; ++i) tables.AlignRight(i);
@@ -125,6 +129,7 @@ void WriteJson(const std::string& path, const Report& r) {
   json.Key("db_version").Int(r.version);
   json.Key("file_bytes").Int(r.file_bytes);
   json.Key("digest").String(r.digest);
+  json.Key("token").String(r.token);
   json.Key("tables").BeginArray();
   for (const TableStatus& t : r.tables) {
     json.BeginObject();

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "sync/cli/commands.h"
+#include "sync/cli/dry_run.h"
 #include "sync/cli/json.h"
 #include "sync/cli/replica.h"
 #include "sync/cli/session_run.h"
@@ -27,7 +28,11 @@ constexpr std::string_view kDetails =
     "another\n"
     "refers to; such references are counted in the result, and listed by tributary check.\n\n"
     "The other copy may be elsewhere: --exec runs a command that leads to a tributary session\n"
-    "there, tcp://HOST:PORT connects to one that listens. Conflicts are not listed then.\n\n"
+    "there, tcp://HOST:PORT connects to one that listens. Conflicts are not listed then. With\n"
+    "--live, --until ends it once this copy has seen what a token names (see tributary wait).\n\n"
+    "--dry-run does it on copies in memory or unnamed temporary files, and writes nothing else. "
+    "It\n"
+    "is exact for files and folders; of what a session would send here it knows only a bound.\n\n"
     "Both files need the same tables, made replicated by tributary init. A new copy is an empty\n"
     "database with these tables: a file copied with cp is the same replica twice, and is "
     "refused.\n\n"
@@ -94,9 +99,7 @@ Status CompareDigests(Session* s) {
 
 Status OneRound(Session* s, bool everything, ConflictTracker* tracker, Progress* progress) {
   s->options.everything = everything;
-  progress->Part(s->a.path() + " → " + s->b.path());
   TRIBUTARY_RETURN_IF_ERROR(RunTransfer(s->a, s->b, s->options, tracker, progress, &s->a_to_b));
-  progress->Part(s->b.path() + " → " + s->a.path());
   return RunTransfer(s->b, s->a, s->options, nullptr, progress, &s->b_to_a);
 }
 
@@ -161,7 +164,9 @@ void PrintDirection(const Session& s, const Database& from, const Database& to,
     std::printf("%s  %s\n", names.c_str(), style.Dim("nothing new").c_str());
     return;
   }
-  const std::string lost = r.applied < r.rows ? "; " + WithCommas(r.applied) + " were new" : "";
+  const std::string lost = r.applied < r.rows ? "; " + WithCommas(r.applied) +
+                                                    (r.applied == 1 ? " was new" : " were new")
+                                              : "";
   std::printf("%s  %s, %s, %s, %s%s\n", names.c_str(), Count(r.rows, "row").c_str(),
               Count(r.cells, "cell").c_str(), Bytes(r.bytes).c_str(),
               Count(r.transactions, "transaction").c_str(), lost.c_str());
@@ -193,6 +198,10 @@ void PrintConflicts(const Session& s, const ConflictTracker& tracker) {
 
 void PrintReport(const Session& s, const ConflictTracker& tracker) {
   const Style& style = s.context.style;
+  const bool dry = IsDryRun(s.context);
+  if (dry) {
+    std::printf("%s\n", style.Yellow("dry run, nothing was written; a sync would do:").c_str());
+  }
   if (s.moved()) {
     PrintDirection(s, s.a, s.b, s.a_to_b);
     PrintDirection(s, s.b, s.a, s.b_to_a);
@@ -209,11 +218,13 @@ void PrintReport(const Session& s, const ConflictTracker& tracker) {
   }
   if (s.equal) {
     std::printf("%s %s (digest %s), %s\n", style.Green("✓").c_str(),
-                s.moved() ? "both are equal" : "both were equal already",
+                !s.moved() ? "both were equal already"
+                : dry      ? "both would be equal"
+                           : "both are equal",
                 s.digest.substr(0, 16).c_str(), Seconds(s.seconds).c_str());
   } else if (!s.complete) {
-    std::printf("%s what both have was exchanged, %s\n", style.Yellow("✓").c_str(),
-                Seconds(s.seconds).c_str());
+    std::printf("%s what both have %s exchanged, %s\n", style.Yellow("✓").c_str(),
+                dry ? "would be" : "was", Seconds(s.seconds).c_str());
   }
 }
 
@@ -232,6 +243,7 @@ void WriteJson(const Session& s, const ConflictTracker& tracker) {
   json.BeginObject();
   json.Key("a").String(s.a.path());
   json.Key("b").String(s.b.path());
+  json.Key("dry_run").Bool(IsDryRun(s.context));
   json.Key("equal").Bool(s.equal);
   WriteDirection(&json, "a_to_b", s.a_to_b);
   WriteDirection(&json, "b_to_a", s.b_to_a);
@@ -270,25 +282,54 @@ Status CompareBothSchemas(Session* s) {
   return {};
 }
 
+// What is of another form of the command would else be passed over in silence.
+Status CheckForm(const Arguments& args) {
+  TRIBUTARY_RETURN_IF_ERROR(args.NotBoth("--folder", "--exec"));
+  TRIBUTARY_RETURN_IF_ERROR(args.NotBoth("--folder", "--live"));
+  TRIBUTARY_RETURN_IF_ERROR(
+      args.Needs("--folder", {"--watch", "--poll", "--every", "--snapshot", "--verify"}));
+  TRIBUTARY_RETURN_IF_ERROR(args.Needs("--live", {"--until"}));
+  return args.Needs("--until", {"--for"});
+}
+
+// What looks like a copy elsewhere, or is a folder, is given in another way.
+Status CheckSecond(const Context& context) {
+  const std::string& second = context.arg(1);
+  struct stat info {};
+  if (stat(second.c_str(), &info) == 0) {
+    if (!S_ISDIR(info.st_mode)) return {};
+    return {ExitCode::kCannotOpen, second + ": is a folder, not a database; to sync through it: " +
+                                       "tributary sync " + context.arg(0) + " --folder " + second};
+  }
+  if (second.find(':') == std::string::npos) return {};
+  return {ExitCode::kCannotOpen,
+          second +
+              ": no such file; a copy elsewhere is given by tcp://HOST:PORT or "
+              "--exec \"ssh HOST tributary session DB\""};
+}
+
 Status RunSync(const Context& context) {
+  TRIBUTARY_RETURN_IF_ERROR(CheckForm(context.args));
   if (context.args.Has("--folder")) return RunFolderSync(context);
   if (IsSessionSync(context.args)) return RunSessionSync(context);
   if (context.args.positional.size() != 2) {
     return {ExitCode::kUsage,
             "sync needs two databases, or one and --folder DIR, --exec COMMAND or tcp://HOST:PORT"};
   }
+  TRIBUTARY_RETURN_IF_ERROR(CheckSecond(context));
   const auto started = std::chrono::steady_clock::now();
   Session s{.context = context};
   int64_t shown = kDefaultConflictsShown;
   TRIBUTARY_RETURN_IF_ERROR(context.args.GetInt("--conflicts", 0, &shown));
   TRIBUTARY_RETURN_IF_ERROR(context.args.GetInt("--batch", 1, &s.options.batch_bytes));
-  TRIBUTARY_RETURN_IF_ERROR(OpenReplica(context, context.arg(0), OpenMode::kWrite, &s.a));
-  TRIBUTARY_RETURN_IF_ERROR(OpenReplica(context, context.arg(1), OpenMode::kWrite, &s.b));
-  TRIBUTARY_RETURN_IF_ERROR(RefuseOneReplica(s));
-  TRIBUTARY_RETURN_IF_ERROR(CompareBothSchemas(&s));
   ConflictTracker tracker(static_cast<size_t>(shown));
   {
     Progress progress(context.human(), "comparing");
+    TRIBUTARY_RETURN_IF_ERROR(OpenForSync(context, context.arg(0), &progress, &s.a));
+    TRIBUTARY_RETURN_IF_ERROR(OpenForSync(context, context.arg(1), &progress, &s.b));
+    TRIBUTARY_RETURN_IF_ERROR(RefuseOneReplica(s));
+    TRIBUTARY_RETURN_IF_ERROR(CompareBothSchemas(&s));
+    progress.Part("comparing");
     progress.Watch(s.a);
     progress.Watch(s.b);
     bool maybe_equal = false;
@@ -311,7 +352,7 @@ Status RunSync(const Context& context) {
 
 Command SyncCommand() {
   return {"sync",
-          "A B | A --folder DIR | A tcp://HOST:PORT",
+          "A B | A --folder DIR | A --exec CMD | A tcp://HOST:PORT",
           "make two copies equal, both ways",
           kDetails,
           {{"--conflicts", "", "N", "show up to N conflicts (default 10)"},
@@ -319,10 +360,14 @@ Command SyncCommand() {
            {"--folder", "", "DIR", "exchange through a folder that a file-sync tool carries"},
            {"--watch", "", "", "with --folder: go on until interrupted"},
            {"--poll", "", "SECONDS", "with --watch: look at least this often (default 5)"},
+           {"--every", "", "SECONDS", "with --watch: write at most this often (default 1)"},
            {"--snapshot", "", "", "with --folder: write a segment with everything"},
            {"--verify", "", "", "with --folder: mend damaged segments of one's own"},
            {"--exec", "", "COMMAND", "sync with the session that this command runs"},
-           {"--live", "", "", "stay and exchange what is written, until Ctrl-C"}},
+           {"--live", "", "", "stay and exchange what is written, until Ctrl-C"},
+           {"--until", "", "TOKEN", "with --live: until what the token names is here"},
+           {"--for", "", "SECONDS", "with --until: wait no longer than that (default 10)"},
+           {"--dry-run", "", "", "only say what would be done; write nothing anywhere"}},
           1,
           2,
           RunSync};

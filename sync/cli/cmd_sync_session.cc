@@ -1,4 +1,5 @@
 // tributary sync with a replica that is not a file here: through a command, or over TCP.
+#include "sync/cli/dry_run.h"
 #include "sync/cli/replica.h"
 #include "sync/cli/session_run.h"
 #include "sync/transport/process.h"
@@ -43,7 +44,10 @@ Status OverTcp(const Database& db, const Context& context, SessionRun run,
     return {ExitCode::kUsage, "'" + address + "' is no address such as tcp://127.0.0.1:4567"};
   }
   Descriptor connection;
-  TRIBUTARY_RETURN_IF_ERROR(ToStatus(ConnectTcp(parsed, kConnectSeconds, &connection), db.path()));
+  const Status connected = ToStatus(ConnectTcp(parsed, kConnectSeconds, &connection), db.path());
+  if (!connected.ok()) {
+    return WithCode(connected, "is tributary session DB --listen [HOST:]PORT running there?");
+  }
   run.in = run.out = connection.get();
   run.greeting_seconds = kGreetingSeconds;
   return RunSession(db, context, run, result);
@@ -67,14 +71,23 @@ Status RunSessionSync(const Context& context) {
   if (!exec && !peer.starts_with(kTcpScheme)) {
     return {ExitCode::kUsage, "--live needs --exec COMMAND or tcp://HOST:PORT, not a file"};
   }
+  SessionRun run{.live = args.Has("--live"),
+                 .dry_run = IsDryRun(context),
+                 .until = args.Get("--until"),
+                 .until_seconds = kDefaultWaitSeconds};
+  TRIBUTARY_RETURN_IF_ERROR(args.NotBoth("--dry-run", "--live"));
+  TRIBUTARY_RETURN_IF_ERROR(args.GetSeconds("--for", &run.until_seconds));
+  if (args.Has("--until")) TRIBUTARY_RETURN_IF_ERROR(CheckToken(run.until));
   Database db;
   SessionResult result;
-  TRIBUTARY_RETURN_IF_ERROR(OpenReplica(context, context.arg(0), OpenMode::kWrite, &db));
+  TRIBUTARY_RETURN_IF_ERROR(
+      OpenReplica(context, context.arg(0), run.dry_run ? OpenMode::kRead : OpenMode::kWrite, &db));
   Status ran;
   {
     Progress progress(context.human(), "syncing");
+    progress.Part("syncing", Progress::Unit::kRows);
     progress.Watch(db);
-    const SessionRun run{.live = args.Has("--live"), .progress = &progress};
+    run.progress = &progress;
     ran = exec ? OverChild(db, context, run, peer, &result)
                : OverTcp(db, context, run, peer, &result);
   }

@@ -52,6 +52,7 @@ Command SqlCommand();
 Command BackupCommand();
 Command RestoreCommand();
 Command InspectCommand();
+Command WaitCommand();
 
 Status RunFolderSync(const Context& context);  // sync --folder
 

@@ -34,7 +34,8 @@ Status InspectFile(const std::string& path, bool may_create) {
   }
   if (info.st_size == 0 && may_create) return {};
   if (info.st_size == 0) {
-    return {ExitCode::kCannotOpen, path + ": is an empty file, not a SQLite database"};
+    return {ExitCode::kCannotOpen,
+            path + ": is an empty file, not a SQLite database: it has no tables yet"};
   }
   char magic[16] = {};
   FILE* file = std::fopen(PlainPath(path).c_str(), "rb");
@@ -208,6 +209,15 @@ Status Database::Open(const std::string& path, OpenMode mode, double busy_timeou
           path +
               ": is in WAL mode or was left in the middle of a write, and cannot be read "
               "without permission to write to it and its folder"};
+}
+
+Status Database::OpenTemporary(const std::string& shown_path) {
+  path_ = shown_path;
+  sqlite3* handle = nullptr;
+  const int rc = sqlite3_open_v2(
+      "", &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  db_.reset(handle);
+  return rc == SQLITE_OK ? Status() : Error(rc);
 }
 
 Status Database::LoadExtension() {

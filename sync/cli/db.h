@@ -83,6 +83,10 @@ class Database {
   // locked, is refused here. Never makes or changes a file unless the mode is kCreate.
   Status Open(const std::string& path, OpenMode mode, double busy_timeout_seconds);
 
+  // A new empty database that nobody else sees, gone with this object; its pages are in memory, or
+  // in an unnamed temporary file where they are many. Messages call it `shown_path`.
+  Status OpenTemporary(const std::string& shown_path);
+
   // Loads the extension. The first time in a file this adds its (empty) tables.
   Status LoadExtension();
 

@@ -1,11 +1,13 @@
 #include "sync/cli/folder_sync.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include "sync/cli/knowledge.h"
 #include "sync/cli/replica.h"
 
 namespace tributary::cli {
@@ -48,6 +50,13 @@ bool Contains(const std::vector<std::string>& list, const std::string& text) {
 
 }  // namespace
 
+bool CouldBeMade(const std::string& path) {
+  const size_t last = path.find_last_not_of('/');
+  const size_t slash = last == std::string::npos ? last : path.rfind('/', last);
+  const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return access(parent.c_str(), W_OK | X_OK) == 0;
+}
+
 Status LoadHave(const Database& db, Have* have) {
   Statement s = db.Prepare("SELECT crsql_version_vector()");
   std::string error;
@@ -57,9 +66,14 @@ Status LoadHave(const Database& db, Have* have) {
 
 Status FolderSync::Start() {
   TRIBUTARY_RETURN_IF_ERROR(LoadSite(db_, &site_));
-  if (mkdir(folder_.path().c_str(), 0777) != 0 && errno != EEXIST) {
-    return {ExitCode::kCannotOpen,
-            folder_.path() + ": cannot make the folder: " + std::strerror(errno)};
+  const std::string& path = folder_.path();
+  bool made = access(path.c_str(), F_OK) == 0;
+  if (!made) made = options_.dry_run ? CouldBeMade(path) : mkdir(path.c_str(), 0777) == 0;
+  made |= errno == EEXIST;  // by somebody else, just now
+  if (!made) {
+    const std::string why = std::strerror(errno);
+    return {ExitCode::kCannotOpen, path + ": cannot make the folder: " + why +
+                                       (errno == ENOENT ? "; make the one it is to lie in" : "")};
   }
   TRIBUTARY_RETURN_IF_ERROR(Rescan());
   folder_.CleanUp(site_);
@@ -79,24 +93,31 @@ std::vector<const SegmentFile*> FolderSync::Basis() const {
 
 Status FolderSync::Round(Progress* progress, FolderReport* report) {
   *report = {};
+  progress_ = progress;
   damaged_.clear();  // a file may have been mended since
   TRIBUTARY_RETURN_IF_ERROR(Rescan());
-  if (options_.verify) TRIBUTARY_RETURN_IF_ERROR(Verify(progress, report));
-  if (!options_.backup) TRIBUTARY_RETURN_IF_ERROR(Pull(progress, report));
-  progress->Part("writing");
+  if (options_.verify) TRIBUTARY_RETURN_IF_ERROR(Verify(report));
+  if (!options_.backup) TRIBUTARY_RETURN_IF_ERROR(Pull(report));
   TRIBUTARY_RETURN_IF_ERROR(Push(report));
   TRIBUTARY_RETURN_IF_ERROR(RemoveDamaged());
   for (const folder::Problem& p : listing_.problems) report->problems.push_back(p);
   return {};
 }
 
-Status FolderSync::Verify(Progress* progress, FolderReport* report) {
+Status FolderSync::Verify(FolderReport* report) {
   options_.verify = false;  // once, if this goes on
-  progress->Part("verifying");
+  int64_t total = 0;
+  int64_t done = 0;
+  for (const SegmentFile* s : listing_.Segments(&site_)) {
+    total += static_cast<int64_t>(s->head.size);
+  }
+  progress_->Part("verifying", Progress::Unit::kBytes, total);
   const std::string own = folder::SiteName(site_) + "/";
   for (SegmentFile& s : listing_.segments) {
     if (s.head.site != site_) continue;
     const absl::Status status = folder_.ReadSegment(s, nullptr);
+    done += static_cast<int64_t>(s.head.size);
+    progress_->Set(done);
     if (status.ok()) continue;
     s.damaged = true;
     damaged_.push_back(s.path);
@@ -117,8 +138,7 @@ Status FolderSync::RemoveDamaged() {
   return {};
 }
 
-Status FolderSync::Pull(Progress* progress, FolderReport* report) {
-  progress->Part("reading");
+Status FolderSync::Pull(FolderReport* report) {
   std::vector<std::string> refused;
   for (;;) {
     Have mine;
@@ -128,13 +148,15 @@ Status FolderSync::Pull(Progress* progress, FolderReport* report) {
       if (!Contains(refused, s->path)) usable.push_back(s);
     }
     const folder::Plan plan = folder::MakePlan(usable, mine);
-    progress->SetTotal(static_cast<int64_t>(plan.bytes));
+    // What a broken attempt has read counts, too.
+    progress_->Part("reading", Progress::Unit::kBytes,
+                    report->bytes_read + static_cast<int64_t>(plan.bytes));
     report->waiting = std::count_if(usable.begin(), usable.end(), [&](const SegmentFile* s) {
       return !plan.reached.Covers(s->head.base);
     });
     bool again = false;
     for (const SegmentFile* step : plan.steps) {
-      Status applied = Apply(*step, progress, report);
+      Status applied = Apply(*step, report);
       if (applied.code() == ExitCode::kBusy) return applied;
       if (applied.ok()) continue;
       // Go on with what does not build on it; in another order, perhaps over a snapshot.
@@ -151,7 +173,7 @@ Status FolderSync::Pull(Progress* progress, FolderReport* report) {
   }
 }
 
-Status FolderSync::Apply(const SegmentFile& segment, Progress* progress, FolderReport* report) {
+Status FolderSync::Apply(const SegmentFile& segment, FolderReport* report) {
   Statement apply = db_.PreparePersistent("SELECT crsql_apply(?1)");
   TRIBUTARY_RETURN_IF_ERROR(apply.status());
   Status failed;
@@ -161,7 +183,7 @@ Status FolderSync::Apply(const SegmentFile& segment, Progress* progress, FolderR
     if (apply.Step()) report->rows_changed += apply.Int(0);
     failed = apply.status();
     report->bytes_read += static_cast<int64_t>(frame.size());
-    progress->Set(report->bytes_read, Bytes(report->bytes_read));
+    progress_->Set(report->bytes_read, Count(report->rows_changed, "row") + " changed");
     return failed.ok() ? absl::OkStatus() : absl::AbortedError("");
   });
   if (!failed.ok()) return failed;
@@ -247,19 +269,26 @@ Status FolderSync::Write(const SegmentHead& common, const VersionVector& base,
   folder::SegmentWriter writer;
   TRIBUTARY_RETURN_IF_ERROR(FromAbsl(writer.Begin(folder_, head)));
   const std::string have_bytes = have.Encode();
-  Statement s =
-      db_.Prepare("SELECT changeset, transactions, rows, cells FROM crsql_changesets(?1, ?2)");
+  int64_t total = 0;  // known only of everything
+  if (progress_->enabled() && base.empty()) TRIBUTARY_RETURN_IF_ERROR(CountRows(db_, &total));
+  progress_->Part("writing", Progress::Unit::kRows, total);
+  Statement s = db_.Prepare("SELECT changeset, rows, cells FROM crsql_changesets(?1, ?2)");
   s.BindBlob(1, have_bytes).Bind(2, kPieceBytes);
   while (s.Step()) {
+    int64_t begun = 0;
+    TRIBUTARY_RETURN_IF_ERROR(CountBegun(s.Bytes(0), &begun));
     TRIBUTARY_RETURN_IF_ERROR(
-        FromAbsl(writer.Add(s.Bytes(0), static_cast<uint64_t>(s.Int(1)),
-                            static_cast<uint64_t>(s.Int(2)), static_cast<uint64_t>(s.Int(3)))));
+        FromAbsl(writer.Add(s.Bytes(0), static_cast<uint64_t>(begun),
+                            static_cast<uint64_t>(s.Int(1)), static_cast<uint64_t>(s.Int(2)))));
+    progress_->Set(static_cast<int64_t>(writer.head().rows),
+                   Bytes(static_cast<int64_t>(writer.head().size)));
   }
   TRIBUTARY_RETURN_IF_ERROR(s.status());
   if (writer.head().frames == 0 && !always) return {};
   FolderReport::Written& written = report->written.emplace_back();
   const absl::Status status = writer.Commit(&written.path);
   written.head = writer.head();
+  if (options_.dry_run) folder_.Pretend({.path = written.path, .head = written.head});
   return FromAbsl(status);
 }
 

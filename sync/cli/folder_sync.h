@@ -38,20 +38,23 @@ class FolderSync {
     bool backup = false;    // publish only, from nothing but its own files, and delete nothing
     bool snapshot = false;  // write a segment with everything
     bool verify = false;    // read all of one's own segments; what is damaged is written again
+    // Nothing is written to the folder; the report says what would be. The database is one that
+    // may be written to: a copy.
+    bool dry_run = false;
   };
   // The database must outlive this.
   FolderSync(const Database& db, std::string path, Options options)
-      : db_(db), folder_(std::move(path)), options_(options) {}
+      : db_(db), folder_(std::move(path), options.dry_run), options_(options) {}
 
   // Makes the folder if its parent is there.
   Status Start();
   Status Round(Progress* progress, FolderReport* report);
 
  private:
-  Status Verify(Progress* progress, FolderReport* report);
+  Status Verify(FolderReport* report);
   Status RemoveDamaged();
-  Status Pull(Progress* progress, FolderReport* report);
-  Status Apply(const folder::SegmentFile& segment, Progress* progress, FolderReport* report);
+  Status Pull(FolderReport* report);
+  Status Apply(const folder::SegmentFile& segment, FolderReport* report);
   Status Push(FolderReport* report);
   Status Publish(const Have& mine, FolderReport* report);
   Status Write(const folder::SegmentHead& common, const VersionVector& base,
@@ -65,6 +68,7 @@ class FolderSync {
   const Database& db_;
   folder::Folder folder_;
   Options options_;
+  Progress* progress_ = nullptr;  // of the round that is on
   SiteId site_;
   folder::Listing listing_;
   std::vector<std::string> damaged_;    // paths, found by reading
@@ -75,6 +79,9 @@ class FolderSync {
 Status LoadHave(const Database& db, Have* have);
 // SQL that makes an empty database of the same shape, and a hash of what is replicated.
 Status LoadSchema(const Database& db, folder::Schema* schema, uint64_t* tables);
+
+// Whether a file or folder of that name, which is not there, could be made where it is to lie.
+bool CouldBeMade(const std::string& path);
 
 Status FromAbsl(const absl::Status& status);
 int64_t NowMilliseconds();

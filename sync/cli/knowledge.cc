@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "sync/changeset/frame.h"
 #include "sync/changeset/header.h"
 
 namespace tributary::cli {
@@ -20,6 +21,17 @@ Status LoadKnowledge(const Database& db, VersionVector* knowledge) {
   std::string error;
   if (!have.Decode(s.Bytes(0), &error)) return {ExitCode::kFailed, db.path() + ": " + error};
   *knowledge = std::move(have.known);
+  return {};
+}
+
+Status CountBegun(std::string_view changeset, int64_t* transactions) {
+  Frame frame;
+  ChangesetHeader header;
+  std::string error;
+  if (!frame.Open(changeset, &error) || !header.Decode(frame.header(), &error)) {
+    return {ExitCode::kFailed, "crsql_changesets made a malformed changeset: " + error};
+  }
+  *transactions = static_cast<int64_t>(header.begun());
   return {};
 }
 

@@ -16,6 +16,10 @@ SiteId SiteOf(std::string_view bytes);
 // next.
 Status LoadKnowledge(const Database& db, VersionVector* knowledge);
 
+// Transactions that begin in a changeset of crsql_changesets, whose column `transactions` counts
+// the rest of a longer one, too.
+Status CountBegun(std::string_view changeset, int64_t* transactions);
+
 // Highest version of each site of which anything arrived. A hint for reports, no knowledge.
 Status LoadSeenVersions(const Database& db, VersionVector* seen);
 

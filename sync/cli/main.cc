@@ -33,7 +33,7 @@ std::vector<Option> GlobalOptions() {
 std::vector<Command> Commands() {
   return {InitCommand(),   SyncCommand(),    SessionCommand(), StatusCommand(),
           LogCommand(),    DiffCommand(),    CheckCommand(),   SqlCommand(),
-          BackupCommand(), RestoreCommand(), InspectCommand()};
+          BackupCommand(), RestoreCommand(), InspectCommand(), WaitCommand()};
 }
 
 void PrintOptions(const std::vector<Option>& options) {
@@ -108,6 +108,10 @@ Status UnknownCommand(const std::string& name) {
   for (const Command& c : commands) names.push_back(c.name);
   const std::string_view near = Nearest(name, names);
   std::string message = "unknown command '" + name + "'";
+  if (near.empty() && access(name.c_str(), F_OK) == 0) {
+    return {ExitCode::kUsage,
+            message + "; a command comes before the file, as in: tributary status " + name};
+  }
   message += near.empty() ? "; see tributary --help" : "; did you mean " + std::string(near) + "?";
   return {ExitCode::kUsage, message};
 }
@@ -144,10 +148,13 @@ Status Run(const std::vector<std::string>& argv) {
   if (!rest.empty() && rest[0] == "help") {
     help = true;
     rest.erase(rest.begin());
+    if (!rest.empty() && rest[0].starts_with('-')) rest.clear();
   }
   if (rest.empty()) {
     if (global.Has("--version")) {
-      std::printf("tributary %s (SQLite %s)\n", TRIBUTARY_VERSION, sqlite3_libversion());
+      std::printf(context.json ? "{\"tributary\": \"%s\", \"sqlite\": \"%s\"}\n"
+                               : "tributary %s (SQLite %s)\n",
+                  TRIBUTARY_VERSION, sqlite3_libversion());
       return {};
     }
     if (!help) return {ExitCode::kUsage, "no command given; see tributary --help"};

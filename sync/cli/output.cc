@@ -197,11 +197,13 @@ Progress::~Progress() {
   Clear();
 }
 
-void Progress::Part(std::string label) {
+void Progress::Part(std::string label, Unit unit, int64_t total) {
   label_ = std::move(label);
   detail_.clear();
+  unit_ = unit;
   done_ = 0;
-  total_ = 0;
+  total_ = total;
+  part_started_ = Clock::now();
 }
 
 void Progress::Set(int64_t done, std::string detail) {
@@ -228,7 +230,7 @@ void Progress::Clear() {
   visible_ = false;
 }
 
-std::string Progress::Bar(std::chrono::milliseconds elapsed) const {
+std::string Progress::Bar(Clock::duration elapsed) const {
   static constexpr int kWidth = 20;
   std::string bar;
   if (total_ > 0) {
@@ -238,9 +240,34 @@ std::string Progress::Bar(std::chrono::milliseconds elapsed) const {
     return bar + Format(" %3.0f %%", part * 100);
   }
   // No end is known: a block that wanders.
-  const int at = static_cast<int>(elapsed.count() / 100 % kWidth);
+  const auto at = static_cast<int>(elapsed / std::chrono::milliseconds(100) % kWidth);
   for (int i = 0; i < kWidth; ++i) bar += (i - at + kWidth) % kWidth < 5 ? "█" : "░";
   return bar;
+}
+
+std::string Progress::Amount(int64_t n) const {
+  switch (unit_) {
+    case Unit::kRows:
+      return Count(n, "row");
+    case Unit::kTransactions:
+      return Count(n, "transaction");
+    case Unit::kBytes:
+      return Bytes(n);
+    case Unit::kNone:
+      break;
+  }
+  return "";
+}
+
+// How fast, and how long it will take if that stays so.
+std::string Progress::Rate(double seconds) const {
+  if (unit_ == Unit::kNone || done_ == 0 || seconds < 0.1) return "";
+  const double rate = static_cast<double>(done_) / seconds;
+  std::string text = "  " + Amount(static_cast<int64_t>(rate)) + "/s";
+  if (total_ > done_) {
+    text += ", " + Seconds(std::max(1.0, static_cast<double>(total_ - done_) / rate)) + " left";
+  }
+  return text;
 }
 
 void Progress::Draw() {
@@ -249,11 +276,11 @@ void Progress::Draw() {
   if (now - started_ < milliseconds(1000) || now - drawn_ < milliseconds(100)) return;
   drawn_ = now;
   visible_ = true;
-  const auto elapsed = std::chrono::duration_cast<milliseconds>(now - started_);
-  const double seconds = std::chrono::duration<double>(now - started_).count();
-  std::string line = OneLine(label_, 30) + " " + Bar(elapsed);
-  if (!detail_.empty()) line += "  " + detail_;
-  line += "  " + Seconds(seconds);
+  std::string line = OneLine(label_, 30) + " " + Bar(now - started_);
+  if (unit_ != Unit::kNone) line += "  " + Amount(done_);
+  if (!detail_.empty()) line += (unit_ == Unit::kNone ? "  " : ", ") + detail_;
+  line += Rate(std::chrono::duration<double>(now - part_started_).count());
+  line += "  " + Seconds(std::chrono::duration<double>(now - started_).count());
   // A line that wraps could not be taken back.
   std::fprintf(stderr, "\r\033[K%s", OneLine(line, TerminalWidth() - 1).c_str());
   std::fflush(stderr);

@@ -61,18 +61,24 @@ class TextTable {
   std::vector<size_t> right_;
 };
 
-// A line on stderr that tells what goes on, once work has taken more than a second; gone at the
-// end. Silent if not enabled.
+// A line on stderr that tells what goes on, how far it is and how fast, once work has taken more
+// than a second; gone at the end. Silent if not enabled, or if stderr is no terminal.
+//
+//   Progress progress(context.human(), "copying");
+//   progress.Part("copying", Progress::Unit::kRows, total);
+//   progress.Set(done);
 class Progress {
  public:
+  enum class Unit { kNone, kRows, kBytes, kTransactions };
+
   Progress(bool enabled, std::string label);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void Part(std::string label);                     // another part of the work begins
-  void SetTotal(int64_t total) { total_ = total; }  // 0: unknown
-  void Set(int64_t done, std::string detail);
+  // Another part of the work begins, of `total` units; 0: nobody knows.
+  void Part(std::string label, Unit unit = Unit::kNone, int64_t total = 0);
+  void Set(int64_t done, std::string detail = "");
   bool enabled() const { return enabled_; }
 
   // Keeps the line moving while SQLite works on one long statement.
@@ -80,17 +86,22 @@ class Progress {
   void Clear();
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   static int Tick(void* self);
   void Draw();
-  std::string Bar(std::chrono::milliseconds elapsed) const;
+  std::string Bar(Clock::duration elapsed) const;
+  std::string Amount(int64_t n) const;
+  std::string Rate(double seconds) const;
 
-  using Clock = std::chrono::steady_clock;
   bool enabled_;
   std::string label_;
   std::string detail_;
+  Unit unit_ = Unit::kNone;
   int64_t done_ = 0;
   int64_t total_ = 0;
   Clock::time_point started_ = Clock::now();
+  Clock::time_point part_started_ = started_;
   Clock::time_point drawn_ = started_;
   bool visible_ = false;
   std::vector<sqlite3*> watched_;

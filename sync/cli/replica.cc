@@ -57,6 +57,18 @@ Status ReadColumns(const Database& db, const std::string& table, TableColumns* c
   return s.status();
 }
 
+Status CountRows(const Database& db, int64_t* total) {
+  std::vector<std::string> tables;
+  TRIBUTARY_RETURN_IF_ERROR(ReplicatedTables(db, &tables));
+  *total = 0;
+  for (const std::string& table : tables) {
+    int64_t rows = 0;
+    TRIBUTARY_RETURN_IF_ERROR(db.QueryInt("SELECT count(*) FROM " + QuoteName(table), &rows));
+    *total += rows;
+  }
+  return {};
+}
+
 Status OwnSiteId(const Database& db, std::string* site_id) {
   Statement s = db.Prepare("SELECT crsql_site_id()");
   *site_id = s.Step() ? std::string(s.Bytes(0)) : "";

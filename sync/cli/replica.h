@@ -29,6 +29,9 @@ Status OpenReplica(const Context& context, const std::string& path, OpenMode mod
 Status ReplicatedTables(const Database& db, std::vector<std::string>* tables);
 Status ReadColumns(const Database& db, const std::string& table, TableColumns* columns);
 
+// Living rows of all replicated tables.
+Status CountRows(const Database& db, int64_t* total);
+
 Status OwnSiteId(const Database& db, std::string* site_id);
 // Of the whole database, or of one table.
 Status Digest(const Database& db, std::string* digest);

@@ -6,6 +6,7 @@
 #include "sync/cli/json.h"
 #include "sync/cli/replica.h"
 #include "sync/session/sqlite_replica.h"
+#include "sync/session/token_wait.h"
 #include "sync/transport/stream.h"
 
 namespace tributary::cli {
@@ -31,11 +32,41 @@ std::string BytesOfSite(const SiteId& site) {
 int64_t Signed(uint64_t n) { return static_cast<int64_t>(n); }
 
 void ShowProgress(const SessionStats& stats, Progress* progress) {
-  const uint64_t bytes = stats.sent.bytes + stats.received.bytes;
-  progress->Set(Signed(bytes), Count(Signed(stats.sent.rows), "row") + " sent, " +
-                                   WithCommas(Signed(stats.received.rows)) + " received, " +
-                                   Bytes(Signed(bytes)));
+  progress->Set(
+      Signed(stats.sent.rows + stats.received.rows),
+      Bytes(Signed(stats.sent.bytes)) + " out, " + Bytes(Signed(stats.received.bytes)) + " in");
 }
+
+// Looks for the token of a live session where something has come, and when time is up.
+class Until {
+ public:
+  Until(Replica* replica, const SessionRun& run)
+      : wanted_(!run.until.empty()),
+        wait_(replica, run.until,
+              NowMonotonicMs() + static_cast<uint64_t>(run.until_seconds * 1000)) {}
+
+  // Whether the session may end.
+  bool Reached(const SessionStats& stats, bool local_changes) {
+    if (!wanted_) return false;
+    const uint64_t now = NowMonotonicMs();
+    const bool news = local_changes || stats.received.changesets != looked_at_;
+    if (news || now >= wait_.deadline_ms()) {
+      looked_at_ = stats.received.changesets;
+      wait_.Check(now);
+    }
+    return wait_.state() != TokenWait::State::kWaiting;
+  }
+  // When it has ended.
+  Status Outcome(const std::string& path) {
+    if (!wanted_ || wait_.Check(UINT64_MAX) == TokenWait::State::kSeen) return {};
+    return ToStatus(wait_.status(), path);
+  }
+
+ private:
+  bool wanted_;
+  TokenWait wait_;
+  uint64_t looked_at_ = UINT64_MAX;
+};
 
 void PrintDirection(const Style& style, const std::string& from, const std::string& to,
                     const SessionStats::Direction& d, const std::string& more) {
@@ -59,7 +90,48 @@ void WriteDirection(JsonWriter* json, std::string_view name, const SessionStats:
   json->EndObject();
 }
 
+// What a session would do. Of what would come only so much is known.
+void PrintDryRun(const Style& style, const std::string& path, const std::string& peer,
+                 const SessionResult& r) {
+  std::printf("%s\n",
+              style.Yellow("dry run, nothing was sent or written; a sync would do:").c_str());
+  if (r.equal) return;
+  SessionStats::Direction sent = r.stats.sent;
+  sent.bytes = r.dry_run.changeset_bytes;
+  PrintDirection(style, path, peer, sent, "");
+  const int64_t most = Signed(r.dry_run.most_to_receive);
+  std::string come = "nothing new";
+  if (most > 0) {
+    come = "at most " + Count(most, "transaction") + " (how many rows and bytes only " + peer +
+           " can tell)";
+  }
+  if (r.dry_run.receives_more) come += ", but not all of what it has can be told beforehand";
+  std::printf("%s  %s\n", (style.Bold(peer) + " → " + style.Bold(path)).c_str(), come.c_str());
+}
+
+void WriteDryRun(JsonWriter* json, const SessionResult& r) {
+  SessionStats::Direction sent = r.stats.sent;
+  sent.bytes = r.dry_run.changeset_bytes;
+  WriteDirection(json, "to_send", sent);
+  json->Key("to_receive").BeginObject();
+  json->Key("transactions_at_most").Int(Signed(r.dry_run.most_to_receive));
+  json->Key("is_bound").Bool(!r.dry_run.receives_more);
+  json->EndObject();
+}
+
 }  // namespace
+
+uint64_t NowMonotonicMs() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+Status CheckToken(const std::string& text) {
+  if (Token token; token.Decode(text)) return {};
+  return {ExitCode::kUsage, "'" + OneLine(text, 60) +
+                                "' is no token: give what tributary status shows, or "
+                                "crsql_token() returns, where the change was made"};
+}
 
 Status ToStatus(const absl::Status& status, const std::string& path) {
   const std::string message(status.message());
@@ -70,6 +142,8 @@ Status ToStatus(const absl::Status& status, const std::string& path) {
   switch (status.code()) {
     case absl::StatusCode::kOk:
       return {};
+    case absl::StatusCode::kDeadlineExceeded:
+      return {ExitCode::kDifferent, path + ": " + message};
     case absl::StatusCode::kFailedPrecondition:
       return {ExitCode::kDifferent, text};
     case absl::StatusCode::kUnavailable:
@@ -86,8 +160,9 @@ Status RunSession(const Database& db, const Context& context, const SessionRun& 
   const auto started = std::chrono::steady_clock::now();
   std::signal(SIGPIPE, SIG_IGN);
   SqliteReplica replica(db.get(), context.busy_timeout_seconds);
-  Session session(&replica, {.live = run.live});
-  bool changed;
+  Session session(&replica, {.live = run.live, .dry_run = run.dry_run});
+  Until until(&replica, run);
+  bool changed = false;
   absl::Status watched = replica.HasChanged(&changed);
   if (run.live) CatchSignals();
   StreamOptions stream{.in = run.in, .out = run.out, .greeting_seconds = run.greeting_seconds};
@@ -96,22 +171,27 @@ Status RunSession(const Database& db, const Context& context, const SessionRun& 
     if (!run.live) return;
     // A failure shows again where the session reads.
     if (replica.HasChanged(&changed).ok() && changed) session.LocalChanges();
-    if (interrupted != 0) session.Finish();
+    if (interrupted != 0 || until.Reached(session.stats(), changed)) session.Finish();
   };
   const absl::Status ran = watched.ok() ? RunOverStream(&session, stream) : watched;
   result->stats = session.stats();
+  result->dry = run.dry_run;
+  result->dry_run = session.dry_run();
   if (session.greeted()) result->peer_site = BytesOfSite(session.peer_site());
   result->left_out = session.left_out();
   result->equal = session.equal();
   result->seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  return ToStatus(ran, db.path());
+  TRIBUTARY_RETURN_IF_ERROR(ToStatus(ran, db.path()));
+  return until.Outcome(db.path());
 }
 
 void PrintSession(const Context& context, const std::string& path, const std::string& peer,
                   const SessionResult& r) {
   const Style& style = context.style;
-  if (r.moved()) {
+  if (r.dry) {
+    PrintDryRun(style, path, peer, r);
+  } else if (r.moved()) {
     PrintDirection(style, path, peer, r.stats.sent, "");
     PrintDirection(style, peer, path, r.stats.received,
                    "; " + Count(Signed(r.stats.rows_changed), "row") + " changed here");
@@ -119,6 +199,7 @@ void PrintSession(const Context& context, const std::string& path, const std::st
   for (const std::string& remark : r.left_out) {
     std::printf("%s %s\n", style.Yellow("left out:").c_str(), OneLine(remark, 300).c_str());
   }
+  if (r.dry && !r.equal) return;
   const char* outcome = "both have what the other had";
   if (r.equal) outcome = r.moved() ? "both are equal" : "both were equal already";
   if (!r.left_out.empty()) outcome = "what both can take was exchanged";
@@ -134,10 +215,15 @@ void WriteSession(FILE* out, const std::string& path, const std::string& peer,
   json.Key("a").String(path);
   if (!peer.empty()) json.Key("b").String(peer);
   json.Key("peer_site").String(Hex(r.peer_site));
+  json.Key("dry_run").Bool(r.dry);
   json.Key("equal").Bool(r.equal);
-  WriteDirection(&json, "sent", r.stats.sent);
-  WriteDirection(&json, "received", r.stats.received);
-  json.Key("rows_changed").Int(Signed(r.stats.rows_changed));
+  if (r.dry) {
+    WriteDryRun(&json, r);
+  } else {
+    WriteDirection(&json, "sent", r.stats.sent);
+    WriteDirection(&json, "received", r.stats.received);
+    json.Key("rows_changed").Int(Signed(r.stats.rows_changed));
+  }
   json.Key("left_out").BeginArray();
   for (const std::string& remark : r.left_out) json.String(remark);
   json.EndArray();

@@ -2,6 +2,7 @@
 #ifndef TRIBUTARY_SYNC_CLI_SESSION_RUN_H_
 #define TRIBUTARY_SYNC_CLI_SESSION_RUN_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,12 +17,18 @@ struct SessionRun {
   int in = -1;
   int out = -1;
   bool live = false;
+  bool dry_run = false;
+  // A live session ends when this token is seen, or not seen for so long; "" for none.
+  std::string until;
+  double until_seconds = 0;
   double greeting_seconds = 0;
   Progress* progress = nullptr;
 };
 
 struct SessionResult {
   SessionStats stats;
+  bool dry = false;  // `dry_run` and `stats` say what would have been
+  DryRun dry_run;
   std::string peer_site;  // 16 bytes; empty where it never greeted
   std::vector<std::string> left_out;
   bool equal = false;
@@ -46,6 +53,13 @@ void WriteSession(FILE* out, const std::string& path, const std::string& peer,
 Status Verdict(const SessionResult& result);
 
 Status ToStatus(const absl::Status& status, const std::string& path);
+
+// Of --for: how long a token is waited for.
+inline constexpr double kDefaultWaitSeconds = 10;
+// An error for the command line where the text is no token.
+Status CheckToken(const std::string& text);
+// A clock that only goes forward.
+uint64_t NowMonotonicMs();
 
 // sync A --exec COMMAND, and sync A tcp://HOST:PORT.
 bool IsSessionSync(const Arguments& args);

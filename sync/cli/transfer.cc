@@ -36,19 +36,6 @@ Status HaveOf(const Database& receiver, bool everything, std::string* have) {
   return s.status();
 }
 
-// Live rows, which is what a first transfer brings.
-Status CountRows(const Database& db, int64_t* total) {
-  std::vector<std::string> tables;
-  TRIBUTARY_RETURN_IF_ERROR(ReplicatedTables(db, &tables));
-  *total = 0;
-  for (const std::string& table : tables) {
-    int64_t rows = 0;
-    TRIBUTARY_RETURN_IF_ERROR(db.QueryInt("SELECT count(*) FROM " + QuoteName(table), &rows));
-    *total += rows;
-  }
-  return {};
-}
-
 }  // namespace
 
 Status CompareSchemas(const Database& sender, const Database& receiver, Compatibility* result) {
@@ -103,11 +90,11 @@ Status RunTransfer(const Database& sender, const Database& receiver, const Trans
   if (progress->enabled() && receiver_knows.entries().size() <= 1) {
     TRIBUTARY_RETURN_IF_ERROR(CountRows(sender, &total));
   }
-  progress->SetTotal(total);
+  progress->Part(sender.path() + " → " + receiver.path(), Progress::Unit::kRows, total);
   std::string have;
   TRIBUTARY_RETURN_IF_ERROR(HaveOf(receiver, options.everything || !compatibility.complete, &have));
-  Statement changesets = sender.Prepare(
-      "SELECT changeset, transactions, rows, cells FROM crsql_changesets(?1, ?2, ?3)");
+  Statement changesets =
+      sender.Prepare("SELECT changeset, rows, cells FROM crsql_changesets(?1, ?2, ?3)");
   changesets.BindBlob(1, have).Bind(2, options.batch_bytes);
   if (!compatibility.complete) changesets.BindText(3, SelectionOf(compatibility));
   Statement apply = receiver.Prepare("SELECT crsql_apply(?1)");
@@ -124,13 +111,13 @@ Status RunTransfer(const Database& sender, const Database& receiver, const Trans
     result->applied += apply.Int(0);
     apply.Reset();
     TRIBUTARY_RETURN_IF_ERROR(apply.status());
-    result->transactions += changesets.Int(1);
-    result->rows += changesets.Int(2);
-    result->cells += changesets.Int(3);
+    int64_t begun = 0;
+    TRIBUTARY_RETURN_IF_ERROR(CountBegun(frame, &begun));
+    result->transactions += begun;
+    result->rows += changesets.Int(1);
+    result->cells += changesets.Int(2);
     result->bytes += static_cast<int64_t>(frame.size());
-    if (progress->enabled()) {
-      progress->Set(result->rows, Count(result->cells, "cell") + ", " + Bytes(result->bytes));
-    }
+    if (progress->enabled()) progress->Set(result->rows, Bytes(result->bytes));
   }
   TRIBUTARY_RETURN_IF_ERROR(changesets.status());
   return tracker != nullptr ? tracker->Settle() : Status();

@@ -78,6 +78,15 @@ bool Watcher::Drain() {
   }
 }
 
+void Watcher::Pause(double seconds) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+  while (stopped == 0 && Clock::now() < end) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
+    poll(nullptr, 0, static_cast<int>(std::clamp<int64_t>(left.count() + 1, 0, 1000)));
+  }
+}
+
 bool Watcher::Wait(double seconds) {
   using Clock = std::chrono::steady_clock;
   const auto now = [] { return Clock::now(); };

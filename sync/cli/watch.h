@@ -20,6 +20,9 @@ class Watcher {
   // Until something changed and then was quiet for a moment, or that much time is over. False
   // where the program was told to stop.
   bool Wait(double seconds);
+  // For that long, whatever happens; what changes is seen by the next Wait(). Ends early only where
+  // the program was told to stop.
+  void Pause(double seconds);
 
  private:
   bool Drain();

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "absl/strings/escaping.h"
-#include "crdt/coding.h"
 #include "sync/changeset/frame.h"
 #include "sync/changeset/pbf.h"
 #define XXH_INLINE_ALL
@@ -25,8 +24,6 @@ using pbf::Varint;
 using pbf::View;
 
 constexpr size_t kFrameChecksum = 20;  // where a frame has its own
-constexpr uint8_t kTokenFormat = 1;    // see ext/changeset_functions.cc
-constexpr size_t kTokenPrefix = 8;
 
 bool ToChecksum(std::string_view bytes, Checksum* sum) {
   if (bytes.size() != sum->size()) return false;
@@ -252,29 +249,6 @@ VersionVector Minimum(const VersionVector& a, const VersionVector& b) {
     least.Raise(e.site, std::min(e.version, b.Of(e.site)));
   }
   return least;
-}
-
-bool CoversToken(const VersionVector& known, std::string_view token, bool* malformed) {
-  std::string data;
-  *malformed = true;
-  if (!absl::WebSafeBase64Unescape(absl::string_view(token), &data)) return false;
-  ByteReader in(data);
-  uint8_t format = 0;
-  if (!in.Byte(&format) || format != kTokenFormat) return false;
-  bool all = true;
-  while (!in.empty()) {
-    std::string_view prefix;
-    int64_t version = 0;
-    if (!in.Bytes(kTokenPrefix, &prefix) || !in.Count(&version)) return false;
-    const auto entries = known.entries();
-    all &= version == 0 ||
-           std::any_of(entries.begin(), entries.end(), [&](const VersionVector::Entry& e) {
-             return std::memcmp(e.site.bytes.data(), prefix.data(), kTokenPrefix) == 0 &&
-                    e.version.value >= version;
-           });
-  }
-  *malformed = false;
-  return all;
 }
 
 }  // namespace tributary::folder

@@ -77,9 +77,6 @@ class FrameSum {
 uint64_t CountTransactions(const VersionVector& v);
 VersionVector Minimum(const VersionVector& a, const VersionVector& b);
 
-// Whether what a token of crsql_token() names is covered. False, with *malformed, for no token.
-bool CoversToken(const VersionVector& known, std::string_view token, bool* malformed);
-
 }  // namespace tributary::folder
 
 #endif  // TRIBUTARY_SYNC_FOLDER_FORMAT_H_

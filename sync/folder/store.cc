@@ -59,6 +59,9 @@ bool ReadFrame(int fd, uint64_t offset, std::string* frame, std::string* error) 
 absl::Status ListNames(const std::string& path, std::vector<std::string>* names) {
   names->clear();
   DIR* directory = opendir(path.c_str());
+  if (directory == nullptr && errno == ENOTDIR) {
+    return absl::NotFoundError(absl::StrCat(path, ": is a file, not a folder"));
+  }
   if (directory == nullptr) return Failed(path, "cannot read the folder");
   while (const dirent* entry = readdir(directory)) names->emplace_back(entry->d_name);
   closedir(directory);
@@ -91,7 +94,8 @@ absl::Status Folder::Scan(Listing* listing) {
   *listing = {};
   std::vector<std::string> directories;
   absl::Status status = ListNames(path_, &directories);
-  if (!status.ok()) return status;
+  const bool to_be_made = dry_run_ && access(path_.c_str(), F_OK) != 0;
+  if (!status.ok() && !to_be_made) return status;
   std::map<std::string, Seen> seen;
   for (const std::string& directory : directories) {
     if (directory.starts_with('.')) continue;
@@ -104,7 +108,15 @@ absl::Status Folder::Scan(Listing* listing) {
     }
   }
   seen_ = std::move(seen);
+  listing->segments.insert(listing->segments.end(), pretended_.begin(), pretended_.end());
+  std::erase_if(listing->segments,
+                [this](const SegmentFile& s) { return removed_.contains(s.path); });
   return absl::OkStatus();
+}
+
+bool Folder::IsPretended(const std::string& path) const {
+  return std::any_of(pretended_.begin(), pretended_.end(),
+                     [&path](const SegmentFile& s) { return s.path == path; });
 }
 
 void Folder::ScanFile(const std::string& path, std::map<std::string, Seen>* seen,
@@ -157,9 +169,10 @@ void Folder::ScanFile(const std::string& path, std::map<std::string, Seen>* seen
 }
 
 absl::Status Folder::ReadSegment(const SegmentFile& segment, const Use& use) const {
+  if (IsPretended(segment.path)) return absl::OkStatus();
   const std::string full = absl::StrCat(path_, "/", segment.path);
   const int fd = open(full.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return Failed(full, "cannot be opened");
+  if (fd < 0) return absl::ErrnoToStatus(errno, "cannot be opened");
   const absl::Cleanup closer = [fd] { close(fd); };
   // All of it is checked before anything is used: what a segment has beyond `until` must not be
   // torn from the rest (law F).
@@ -169,14 +182,13 @@ absl::Status Folder::ReadSegment(const SegmentFile& segment, const Use& use) con
     SegmentHead head;
     FrameSum sum;
     if (!ReadFrame(fd, 0, &data, &error) || !head.Decode(data, &error)) {
-      return absl::DataLossError(absl::StrCat(full, ": ", error));
+      return absl::DataLossError(error);
     }
     uint64_t offset = data.size();
     for (uint64_t i = 0; i < head.frames; i++) {
       Frame frame;
       if (!ReadFrame(fd, offset, &data, &error) || !frame.Open(data, &error)) {
-        return absl::DataLossError(
-            absl::StrCat(full, ": frame ", i + 1, " at byte ", offset, ": ", error));
+        return absl::DataLossError(absl::StrCat("frame ", i + 2, " at byte ", offset, ": ", error));
       }
       sum.Add(data);
       offset += data.size();
@@ -185,7 +197,7 @@ absl::Status Folder::ReadSegment(const SegmentFile& segment, const Use& use) con
       if (!used.ok()) return used;
     }
     if (offset != head.size || sum.Finish() != head.checksum) {
-      return absl::DataLossError(absl::StrCat(full, ": its frames do not belong together"));
+      return absl::DataLossError("its frames do not belong together");
     }
   }
   return absl::OkStatus();
@@ -212,13 +224,18 @@ absl::Status Folder::ReadSchema(const Listing& listing, const Checksum& checksum
   return absl::OkStatus();
 }
 
-absl::Status Folder::Remove(std::string_view path) const {
+absl::Status Folder::Remove(std::string_view path) {
+  if (dry_run_) {
+    removed_.emplace(path);
+    return absl::OkStatus();
+  }
   const std::string full = absl::StrCat(path_, "/", path);
   return unlink(full.c_str()) == 0 || errno == ENOENT ? absl::OkStatus()
                                                       : Failed(full, "cannot remove it");
 }
 
 void Folder::CleanUp(const SiteId& site) const {
+  if (dry_run_) return;
   const std::string directory = absl::StrCat(path_, "/", SiteName(site));
   std::vector<std::string> names;
   if (!ListNames(directory, &names).ok()) return;

@@ -13,6 +13,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,15 +43,20 @@ struct Listing {
 
 class Folder {
  public:
-  explicit Folder(std::string path) : path_(std::move(path)) {}
+  // In a dry run nothing is written or removed, and the folder need not be there; from then on it
+  // looks as if it had been done.
+  explicit Folder(std::string path, bool dry_run = false)
+      : path_(std::move(path)), dry_run_(dry_run) {}
 
   const std::string& path() const { return path_; }
+  bool dry_run() const { return dry_run_; }
   // Looks at the first frame and the size of each file; files as they were at the last scan are
   // not read again.
   absl::Status Scan(Listing* listing);
 
   // Checks every frame of a segment, and all of them together; then hands each changeset to `use`,
-  // unless that is empty. Damage is kDataLoss, a message of `use` kAborted.
+  // unless that is empty. Damage is kDataLoss, a message of `use` kAborted. No message names the
+  // file.
   using Use = std::function<absl::Status(std::string_view frame)>;
   absl::Status ReadSegment(const SegmentFile& segment, const Use& use) const;
   absl::Status ReadSchema(const Listing& listing, const Checksum& checksum, Schema* schema) const;
@@ -58,7 +64,9 @@ class Folder {
   absl::Status WriteMarker(const Marker& marker) const;
   // Leaves a schema that is there already as it is.
   absl::Status WriteSchema(const SiteId& site, const Schema& schema, Checksum* checksum) const;
-  absl::Status Remove(std::string_view path) const;  // below the folder
+  absl::Status Remove(std::string_view path);  // below the folder
+  // In a dry run: a segment that would have been written.
+  void Pretend(SegmentFile segment) { pretended_.push_back(std::move(segment)); }
   // Removes what a writer of that site left behind that was killed.
   void CleanUp(const SiteId& site) const;
 
@@ -70,9 +78,13 @@ class Folder {
     SegmentFile segment;
   };
   void ScanFile(const std::string& path, std::map<std::string, Seen>* seen, Listing* listing);
+  bool IsPretended(const std::string& path) const;
 
   std::string path_;
-  std::map<std::string, Seen> seen_;  // segments that were sound
+  bool dry_run_;
+  std::vector<SegmentFile> pretended_;
+  std::set<std::string, std::less<>> removed_;  // in a dry run
+  std::map<std::string, Seen> seen_;            // segments that were sound
 };
 
 // Writes a file under a temporary name and gives it its own when all of it is on the disk.
@@ -108,6 +120,7 @@ class SegmentWriter {
   const SegmentHead& head() const { return head_; }
 
  private:
+  bool dry_run_ = false;
   FileWriter file_;
   SegmentHead head_;
   FrameSum sum_;

@@ -97,6 +97,8 @@ absl::Status SegmentWriter::Begin(const Folder& folder, const SegmentHead& head)
   head_ = head;
   const std::string placeholder = head_.Encode();
   head_.size = placeholder.size();
+  dry_run_ = folder.dry_run();
+  if (dry_run_) return absl::OkStatus();
   absl::Status made =
       file_.Create(absl::StrCat(folder.path(), "/", SiteName(head.site)), SegmentName(head));
   return made.ok() ? file_.Append(placeholder) : made;
@@ -110,19 +112,21 @@ absl::Status SegmentWriter::Add(std::string_view changeset, uint64_t transaction
   head_.rows += rows;
   head_.cells += cells;
   sum_.Add(changeset);
-  return file_.Append(changeset);
+  return dry_run_ ? absl::OkStatus() : file_.Append(changeset);
 }
 
 absl::Status SegmentWriter::Commit(std::string* path) {
   head_.checksum = sum_.Finish();
-  absl::Status status = file_.WriteAt(0, head_.Encode());
-  std::string name;
-  if (status.ok()) status = file_.Commit(true, &name);
+  std::string name = SegmentName(head_);
+  absl::Status status;
+  if (!dry_run_) status = file_.WriteAt(0, head_.Encode());
+  if (!dry_run_ && status.ok()) status = file_.Commit(true, &name);
   *path = absl::StrCat(SiteName(head_.site), "/", name);
   return status;
 }
 
 absl::Status Folder::WriteMarker(const Marker& marker) const {
+  if (dry_run_) return absl::OkStatus();
   FileWriter file;
   absl::Status status = file.Create(absl::StrCat(path_, "/", SiteName(marker.site)), "known.trib");
   if (status.ok()) status = file.Append(marker.Encode());
@@ -132,6 +136,7 @@ absl::Status Folder::WriteMarker(const Marker& marker) const {
 absl::Status Folder::WriteSchema(const SiteId& site, const Schema& schema,
                                  Checksum* checksum) const {
   const std::string frame = schema.Encode(checksum);
+  if (dry_run_) return absl::OkStatus();
   const std::string directory = absl::StrCat(path_, "/", SiteName(site));
   const std::string name =
       absl::StrCat("schema-", ToHex({checksum->data(), checksum->size()}), ".trib");

@@ -281,6 +281,7 @@ absl::Status Session::OnSchema(std::string_view header) {
 absl::Status Session::OnWant(std::string_view header) {
   if (!peer_.Decode(header)) return Malformed("want");
   want_received_ = true;
+  if (options_.dry_run) TRIBUTARY_SESSION_RETURN_IF_ERROR(Foresee());
   if (peer_.nothing) {
     Send(EncodeDone());
     done_sent_ = true;

@@ -37,6 +37,9 @@ struct SessionOptions {
   size_t window_bytes = 4 << 20;
   // Longer changesets are refused.
   size_t max_frame_bytes = kMaxFrameBody;
+  // Nothing is sent, asked for or written: only found out what a session would do. The peer need
+  // not know; to it this is one that exchanges nothing. Not together with `live`.
+  bool dry_run = false;
 };
 
 struct SessionStats {
@@ -52,6 +55,15 @@ struct SessionStats {
   Direction received;
   uint64_t rows_changed = 0;  // here, by what was received
   uint64_t most_outstanding = 0;
+};
+
+// Beside stats().sent, which a dry run counts as if it had been sent.
+struct DryRun {
+  uint64_t changeset_bytes = 0;  // that would be sent
+  // Transactions that the peer knows and this replica does not. Of those whose changes were beaten
+  // since nothing would come; how many rows the others have is known to the peer alone.
+  uint64_t most_to_receive = 0;
+  bool receives_more = false;  // single changes besides, or the schemas differ: it is no bound
 };
 
 class Session {
@@ -102,6 +114,7 @@ class Session {
   // What cannot be exchanged, as the schemas differ, in this direction; one sentence each.
   const std::vector<std::string>& left_out() const { return left_out_; }
   const SessionStats& stats() const { return stats_; }
+  const DryRun& dry_run() const { return dry_run_; }
 
  private:
   absl::Status Start();
@@ -124,6 +137,7 @@ class Session {
   void Send(std::string_view frame);
   absl::Status Compare(const Schema& peers);
   absl::Status SendWant();
+  absl::Status Foresee();
   bool FitsWindow(size_t bytes) const;
   bool MayProduce() const;
   absl::Status Produce();
@@ -144,6 +158,7 @@ class Session {
   const SessionOptions options_;
   absl::Status status_;
   SessionStats stats_;
+  DryRun dry_run_;
 
   SiteId own_site_;
   Schema schema_;

@@ -70,6 +70,7 @@ absl::Status Session::Compare(const Schema& peers) {
 absl::Status Session::SendWant() {
   WantMessage want;
   TRIBUTARY_SESSION_RETURN_IF_ERROR(replica_->GetHave(wanted_, &want.have));
+  want_nothing_ |= options_.dry_run;
   want.tables = wanted_;
   want.nothing = want_nothing_;
   want.window = options_.window_bytes;
@@ -79,11 +80,23 @@ absl::Status Session::SendWant() {
   return absl::OkStatus();
 }
 
+// What is to come, as far as the vectors tell.
+absl::Status Session::Foresee() {
+  Have have;  // nobody asks what who wants nothing has
+  if (!peer_.nothing) TRIBUTARY_SESSION_RETURN_IF_ERROR(replica_->GetHave(peer_.tables, &have));
+  for (const VersionVector::Entry& e : peer_.have.known.entries()) {
+    const DbVersion known = have.known.Of(e.site);
+    if (known >= e.version) continue;
+    dry_run_.most_to_receive += static_cast<uint64_t>(e.version.value - known.value);
+  }
+  dry_run_.receives_more =
+      schemas_differ_ || (!peer_.have.loose.empty() && peer_.have.loose != have.loose);
+  return absl::OkStatus();
+}
+
 void Session::Count(const ChangesetHeader& header, SessionStats::Direction* direction) {
   direction->changesets++;
-  // The rest of one that was counted already.
-  const bool rest = header.continues && header.transactions > 0;
-  direction->transactions += header.transactions - (rest ? 1 : 0);
+  direction->transactions += header.begun();
   direction->rows += header.rows;
   direction->cells += header.cells;
 }
@@ -154,6 +167,11 @@ absl::Status Session::NextPiece() {
 
 void Session::SendPending() {
   Count(pending_header_, &stats_.sent);
+  if (options_.dry_run) {
+    dry_run_.changeset_bytes += pending_.size();
+    pending_.clear();
+    return;
+  }
   sent_bytes_ += pending_.size();
   Send(pending_);
   pending_.clear();

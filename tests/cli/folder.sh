@@ -105,7 +105,7 @@ expect 1 sync z.db --folder G
 has out "${file#G/}"
 has out 'checksum'
 expect 1 inspect --verify G
-has out 'frame 1 at byte'
+has out 'frame 2 at byte'
 expect 1 inspect "$file"
 has err 'frame 2 at byte'
 is "$(sql z.db 'SELECT count(*) FROM note')" 1

@@ -75,6 +75,12 @@ expect 0 diff a.db b.db
 expect 0 sync --batch 7 b.db c.db
 expect 0 diff a.db c.db
 
+# A transaction that travels in many pieces is one.
+sql a.db "UPDATE note SET body = 'long' || id WHERE id >= 100"
+json 0 sync --batch 500 a.db b.db
+field "j['a_to_b']['transactions'], j['a_to_b']['rows']" '(1, 301)'
+expect 0 sync b.db c.db
+
 # Cells brought by another tool assert nothing: what else that transaction wrote must still come.
 sql a.db "BEGIN; UPDATE note SET title = 'both' WHERE id IN (1, 9); UPDATE note SET body = 'both' WHERE id = 1; COMMIT"
 sql a.db 'SELECT quote("table"), quote(pk), quote(cid), quote(val), col_version, db_version, quote(site_id), cl, seq

@@ -4,11 +4,11 @@
 source "$(dirname "$0")/lib.sh"
 
 expect 0 --help
-for command in init sync session status log diff check sql backup restore inspect; do
+for command in init sync session status log diff check sql backup restore inspect wait; do
   has out "  $command"
 done
 has out 'Exit codes'
-for command in init sync session status log diff check sql backup restore inspect; do
+for command in init sync session status log diff check sql backup restore inspect wait; do
   for help in "$command --help" "--help $command" "help $command" "$command -h"; do
     # shellcheck disable=SC2086
     expect 0 $help
@@ -17,7 +17,7 @@ for command in init sync session status log diff check sql backup restore inspec
   has out "tributary $command"
 done
 checks=$((checks + 1))
-for command in init sync session status log diff check sql backup restore inspect; do "$TRIBUTARY" $command --help; done >out
+for command in init sync session status log diff check sql backup restore inspect wait; do "$TRIBUTARY" $command --help; done >out
 ! grep -E '^.{81}' out || fail 'help is wider than 80 columns'
 expect 0 --version
 has out 'SQLite 3.'
@@ -97,6 +97,48 @@ expect 1 sync good.db good.db
 expect 1 diff good.db good.db
 expect 0 check good.db
 unchanged good.db "$sum"
+
+# What is not what it was taken for, and what to give instead.
+expect 2 good.db
+has err 'tributary status good.db'
+expect 0 help --json
+cp good.db one.db
+expect 0 init one.db
+mkdir shared
+expect 3 sync one.db shared
+has err '--folder shared'
+for elsewhere in ssh://host/one.db host:one.db 127.0.0.1:4567; do
+  expect 3 sync one.db "$elsewhere"
+  has err "$elsewhere: no such file"
+  has err '--exec'
+done
+expect 3 sync one.db tcp://127.0.0.1:1
+has err '--listen'
+expect 3 session one.db --listen 1.2.3.4:1
+has err 'an address of this machine'
+for option in --watch --snapshot --verify --poll=1 --every=1; do
+  expect 2 sync one.db good.db $option
+  has err 'goes with --folder only'
+done
+expect 2 sync one.db --folder shared --exec true
+has err 'not both'
+expect 2 backup one.db --to shared --every 3
+has err 'goes with --watch only'
+for command in 'sync one.db --folder' 'backup one.db --to'; do
+  # shellcheck disable=SC2086
+  expect 3 $command text.db
+  has err 'text.db: is a file, not a folder'
+  # shellcheck disable=SC2086
+  expect 3 $command no/such/folder
+  has err 'no/such/folder: cannot make'
+done
+expect 3 restore text.db --to x.db
+has err 'text.db: is a file, not a folder'
+expect 3 restore shared --to no/such/x.db
+has err 'no/such/x.db: cannot make the file'
+expect 1 inspect good.db
+has err 'see tributary status'
+is "$(ls shared)" ''
 
 # Names of files: spaces, dashes, what SQLite reads in a special way, without and with --.
 for name in 'with space.db' ":memory:" 'file:x.db?mode=memory' '-dash.db' "quo'te\".db" 'ümläut.db'; do

@@ -1,8 +1,6 @@
 // Frames of a shared folder: what is written is read, and nothing damaged is.
 #include "sync/folder/format.h"
 
-#include "absl/strings/escaping.h"
-#include "crdt/coding.h"
 #include "tests/folder/folder_test.h"
 
 namespace tributary::folder {
@@ -119,23 +117,6 @@ TEST(FolderFormat, Vectors) {
   EXPECT_EQ(CountTransactions(Vector({{1, INT64_MAX - 1}, {2, INT64_MAX - 1}, {3, 9}})),
             UINT64_MAX);
   EXPECT_EQ(Minimum(Vector({{1, 3}, {2, 4}}), Vector({{1, 5}, {3, 6}})), Vector({{1, 3}}));
-}
-
-TEST(FolderFormat, Tokens) {
-  std::string data(1, '\1');
-  data.append(8, '\2');
-  PutVarint(&data, 300);
-  const std::string token = absl::WebSafeBase64Escape(data);
-  bool malformed = true;
-  EXPECT_TRUE(CoversToken(Vector({{2, 300}}), token, &malformed));
-  EXPECT_FALSE(malformed);
-  EXPECT_FALSE(CoversToken(Vector({{2, 299}, {3, 500}}), token, &malformed));
-  EXPECT_FALSE(malformed);
-  for (const std::string& bad : {std::string("2026-11-23"), std::string(), token.substr(0, 5),
-                                 absl::WebSafeBase64Escape(data.substr(0, 5))}) {
-    EXPECT_FALSE(CoversToken({}, bad, &malformed)) << bad;
-    EXPECT_TRUE(malformed) << bad;
-  }
 }
 
 }  // namespace

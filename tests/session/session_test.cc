@@ -306,6 +306,59 @@ TEST(Session, DifferentSchemas) {
   EXPECT_EQ(Sync(&a, &c).b.code(), absl::StatusCode::kFailedPrecondition);
 }
 
+TEST(Session, ADryRunTellsWhatASessionDoes) {
+  FakeReplica a(1);
+  FakeReplica b(2);
+  WriteMany(&a, 30, 200, "a");
+  WriteMany(&b, 7, 50, "b");
+  for (const auto& [mine, its] : {std::pair(&a, &b), std::pair(&b, &a)}) {
+    const auto before = std::pair(mine->log(), its->log());
+    Session dry(mine, {.piece_bytes = 300, .window_bytes = 2000, .dry_run = true});
+    Session peer(its, {.live = true, .piece_bytes = 300, .window_bytes = 2000});
+    MemoryLink link(&dry, &peer);
+    link.Run();
+    ASSERT_TRUE(dry.finished() && peer.finished()) << dry.status() << peer.status();
+    EXPECT_FALSE(dry.equal() || peer.equal());
+    EXPECT_EQ(std::pair(mine->log(), its->log()), before);
+    EXPECT_EQ(mine->applied + its->applied, 0);
+    EXPECT_LT(link.carried(), 1000);  // none of the changesets
+    EXPECT_EQ(dry.stats().sent.transactions, mine->log().size());
+    EXPECT_EQ(dry.dry_run().most_to_receive, its->log().size());
+    EXPECT_FALSE(dry.dry_run().receives_more);
+    EXPECT_EQ(peer.stats().sent.changesets + peer.stats().received.changesets, 0);
+
+    FakeReplica real_mine = *mine;
+    FakeReplica real_its = *its;
+    const Outcome real = Sync(&real_mine, &real_its, {.piece_bytes = 300, .window_bytes = 2000});
+    ASSERT_TRUE(real.equal);
+    // Headers say what the sender knows, which is more once it has received something.
+    const auto bytes = static_cast<double>(real.stats_a.sent.committed);
+    EXPECT_NEAR(static_cast<double>(dry.dry_run().changeset_bytes), bytes, bytes / 20);
+    EXPECT_EQ(dry.stats().sent.changesets, real.stats_a.sent.changesets);
+  }
+  ASSERT_TRUE(Sync(&a, &b).equal);
+  Session dry(&a, {.dry_run = true});
+  Session peer(&b, {});
+  MemoryLink(&dry, &peer).Run();
+  EXPECT_TRUE(dry.equal() && peer.equal());
+}
+
+TEST(Session, ADryRunOfDifferentSchemas) {
+  FakeReplica a(1);
+  FakeReplica b(2);
+  b.tables.push_back({"other", {"k"}, {}});
+  a.Write("x");
+  b.Write("y");
+  Session dry(&a, {.dry_run = true});
+  Session peer(&b, {});
+  MemoryLink(&dry, &peer).Run();
+  EXPECT_TRUE(dry.finished() && peer.finished()) << dry.status() << peer.status();
+  EXPECT_EQ(dry.left_out().size(), 1);
+  EXPECT_EQ(dry.stats().sent.transactions, 1);
+  EXPECT_TRUE(dry.dry_run().receives_more);
+  EXPECT_EQ(a.log().size() + b.log().size(), 2);
+}
+
 TEST(Session, AFailureIsToldToBoth) {
   FakeReplica a(1);
   FakeReplica b(2);

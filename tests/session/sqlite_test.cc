@@ -6,6 +6,7 @@
 
 #include "sync/session/session.h"
 #include "sync/session/sqlite_replica.h"
+#include "sync/session/token_wait.h"
 #include "sync/transport/memory.h"
 #include "tests/support/db.h"
 
@@ -221,6 +222,78 @@ TEST(SqliteSession, Live) {
   EXPECT_TRUE(session_a.finished()) << session_a.status();
   EXPECT_TRUE(session_a.equal());
   EXPECT_EQ(Digest(&b), Digest(&writer));
+}
+
+// Read-your-writes: who wrote here reads there, once the token is seen there.
+TEST(SqliteSession, WaitingForAToken) {
+  using State = TokenWait::State;
+  TempDir dir;
+  Db a(dir.File("a.db"));
+  Db b(dir.File("b.db"));
+  a.Do(kTables + Fill(0, 10));
+  b.Do(kTables);
+  Db writer(dir.File("a.db"));
+  ASSERT_TRUE(Sync(&a, &b).equal);
+  writer.Do("UPDATE note SET title = 'mine' WHERE id = 3");
+  const std::string token = writer.Get("SELECT crsql_token()");
+  const std::string text = token.substr(1, token.size() - 2);  // without the quotes
+
+  SqliteReplica replica_a(a.handle(), 1);
+  SqliteReplica replica_b(b.handle(), 1);
+  EXPECT_EQ(TokenWait(&replica_a, text, 0).Check(0), State::kSeen);
+  TokenWait wait(&replica_b, text, 1000);
+  TokenWait impatient(&replica_b, text, 10);
+  EXPECT_EQ(wait.Check(5), State::kWaiting);
+  EXPECT_EQ(impatient.Check(9), State::kWaiting);
+  EXPECT_EQ(impatient.Check(10), State::kTimedOut);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(impatient.status()));
+  EXPECT_NE(impatient.status().message().find("transaction 2, and here is all up to 1"),
+            std::string::npos)
+      << impatient.status();
+  ASSERT_EQ(wait.missing().size(), 1u);
+  EXPECT_EQ(wait.missing()[0].named.value, 2);
+
+  // Beside a session that brings it.
+  Session session_a(&replica_a, {});
+  Session session_b(&replica_b, {});
+  MemoryLink(&session_a, &session_b).Run();
+  ASSERT_TRUE(session_b.equal());
+  EXPECT_EQ(wait.Check(1001), State::kSeen);  // late, but there
+  EXPECT_TRUE(wait.status().ok());
+  EXPECT_EQ(b.Get("SELECT title FROM note WHERE id = 3"), "'mine'");
+  EXPECT_EQ(impatient.Check(11), State::kTimedOut);  // what is over stays so
+
+  TokenWait none(&replica_b, "not*a token", 1000);
+  EXPECT_EQ(none.Check(0), State::kFailed);
+  EXPECT_TRUE(absl::IsInvalidArgument(none.status()));
+}
+
+// What overwrote the peer's is foretold too, to the byte; nobody's file changes.
+TEST(SqliteSession, DryRun) {
+  Db a;
+  Db b;
+  a.Do(kTables + Fill(0, 300));
+  b.Do(kTables + Fill(1000, 1010));
+  ASSERT_TRUE(Sync(&a, &b).equal);
+  a.Do("UPDATE note SET title = 'a' WHERE id < 20; DELETE FROM note WHERE id = 1001");
+  b.Do("INSERT INTO tag VALUES ('red', 1); INSERT INTO tag VALUES ('blue', 1)");
+  const std::string digests = Digest(&a) + Digest(&b);
+  const int64_t changes = a.Int("SELECT total_changes()") + b.Int("SELECT total_changes()");
+  SqliteReplica replica_a(a.handle(), 1);
+  SqliteReplica replica_b(b.handle(), 1);
+  Session dry(&replica_a, {.dry_run = true});
+  Session peer(&replica_b, {});
+  MemoryLink(&dry, &peer).Run();
+  ASSERT_TRUE(dry.finished() && peer.finished()) << dry.status() << peer.status();
+  EXPECT_EQ(Digest(&a) + Digest(&b), digests);
+  EXPECT_EQ(a.Int("SELECT total_changes()") + b.Int("SELECT total_changes()"), changes);
+  EXPECT_EQ(dry.dry_run().most_to_receive, 2);
+  const Outcome real = Sync(&a, &b);
+  ASSERT_TRUE(real.equal);
+  EXPECT_EQ(dry.stats().sent.rows, real.stats_a.sent.rows);
+  EXPECT_EQ(dry.stats().sent.cells, real.stats_a.sent.cells);
+  EXPECT_EQ(dry.dry_run().changeset_bytes, real.stats_a.sent.committed);
+  EXPECT_EQ(real.stats_a.received.transactions, 2);
 }
 
 TEST(SqliteSession, LockedAndLater) {
