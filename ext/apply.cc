@@ -276,8 +276,9 @@ class Applier {
     });
   }
 
+  // A piece that comes again where all of its transfer is known opens none anew.
   Status Conclude() {
-    if (Complete() && held_.empty()) {
+    if ((known_.Covers(state_.until) || Complete()) && held_.empty()) {
       TRIBUTARY_RETURN_IF_ERROR(RaiseKnown(c_, header_.tables, state_.until));
       return EndTransfers(c_, header_.tables);
     }

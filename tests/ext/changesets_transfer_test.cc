@@ -321,6 +321,24 @@ TEST_F(Transfers, RecordsThatBeatWhatIsKnown) {
   EXPECT_TRUE(PiecesFor(d, b_).empty());
 }
 
+// Such a transfer is over where all of it is known: a piece that comes twice opens none anew.
+TEST_F(Transfers, APieceAgainAfterATransferWithRecords) {
+  Fill(a_, 1, 1);
+  Fill(a_, 2, 2);
+  ASSERT_EQ(ApplyEach(b_, ReadChanges(a_, "db_version = 2")), "");
+  Fill(b_, 3, 3);
+  const std::vector<std::string> pieces = PiecesFor(c_, b_, 1);
+  ASSERT_GT(pieces.size(), 1);
+  MustApplyAll(c_, pieces);
+  EXPECT_EQ(Waiting(c_), "0|0");
+  const Cell have = Have(c_);
+  for (const std::string& p : pieces) {
+    EXPECT_EQ(MustApply(c_, p), 0);
+    EXPECT_EQ(Waiting(c_), "0|0");
+    EXPECT_EQ(Have(c_), have);
+  }
+}
+
 // Known to fail: V is of all tables, also of one that the relay no longer has.
 TEST_F(Transfers, DISABLED_ARelayThatDroppedATable) {
   for (Db* db : dbs_) {
