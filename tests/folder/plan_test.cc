@@ -86,10 +86,8 @@ TEST(FolderPlan, MoreSitesThanAVectorHolds) {
       site.bytes[15] = static_cast<uint8_t>(i);
       until.Raise(site, DbVersion(1));
     }
-    if (all.MergeMax(until))
-      fitting.push_back(s.Add(1, {}, until));
-    else
-      s.Add(1, {}, until);
+    const SegmentFile* segment = s.Add(1, {}, until);
+    if (all.MergeMax(until)) fitting.push_back(segment);
   }
   ASSERT_EQ(fitting.size(), 2u);
   EXPECT_EQ(MakePlan(s.list, {}).steps, fitting);
