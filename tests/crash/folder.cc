@@ -30,6 +30,7 @@ pid_t Start(std::vector<std::string> arguments) {
     dup2(null, 1);
     arguments.insert(arguments.begin(), TRIBUTARY_CLI);
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (std::string& a : arguments) argv.push_back(a.data());
     argv.push_back(nullptr);
     execv(argv[0], argv.data());

@@ -119,6 +119,12 @@ State StateOf(Session* session) {
   state.text += session->Get(
       "SELECT site_id, db_version FROM crsql_db_versions WHERE site_id <> crsql_site_id() ORDER BY "
       "1");
+  state.text += "\nknown:\n" + session->Get(
+                                   "SELECT replace(crsql_version_vector_json(), "
+                                   "lower(hex(crsql_site_id())), 'me')");
+  if (session->Get("SELECT count(*) FROM sqlite_schema WHERE name = 'crsql_transfers'") == "1") {
+    state.text += session->Get("SELECT count(*) FROM crsql_transfers WHERE item > 0");
+  }
   state.site = session->Get("SELECT crsql_site_id()");
   state.digest = session->Get("SELECT crsql_digest()");
   return state;
