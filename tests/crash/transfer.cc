@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ using testing::Change;
 using testing::Db;
 
 constexpr int64_t kPieceBytes = 2000;
+constexpr int kKillsOfOneSource = 15;
 constexpr char kSchema[] =
     "CREATE TABLE item(id INTEGER PRIMARY KEY NOT NULL, name TEXT, hits);"
     "CREATE TABLE tag(item REFERENCES item(id) DEFERRABLE INITIALLY DEFERRED, word TEXT NOT NULL,"
@@ -59,9 +61,8 @@ class Receivers {
   explicit Receivers(const Options& options) : options_(options), random_(options.seed + 2) {}
 
   void Run() {
-    for (Db* db : {&source_, &other_}) db->Do(kSchema);
-    Grow();
     for (int i = 0; i < options_.kills / 2; i++) {
+      if (i % kKillsOfOneSource == 0) Restart();
       if (path_.empty()) Begin();
       KillOnce();
       CheckAfter();
@@ -80,15 +81,25 @@ class Receivers {
   }
 
  private:
+  // Sources only grow, and with them the time that each check takes.
+  void Restart() {
+    if (!path_.empty()) Finish();
+    for (std::unique_ptr<Db>* db : {&source_, &other_}) {
+      *db = std::make_unique<Db>();
+      (*db)->Do(kSchema);
+    }
+    Grow();
+  }
+
   // The source has what it wrote, what it knows of another, and some that it merely heard of.
   void Grow() {
-    for (int i = 0; i < 3; i++) WriteMore(&source_, &random_);
-    WriteMore(&other_, &random_);
-    testing::Send(other_, source_);
-    WriteMore(&other_, &random_);
-    std::vector<Change> heard = testing::ReadChanges(other_, "db_version = crsql_db_version()");
+    for (int i = 0; i < 3; i++) WriteMore(source_.get(), &random_);
+    WriteMore(other_.get(), &random_);
+    testing::Send(*other_, *source_);
+    WriteMore(other_.get(), &random_);
+    std::vector<Change> heard = testing::ReadChanges(*other_, "db_version = crsql_db_version()");
     heard.resize(std::min<size_t>(heard.size(), 30));
-    Require(testing::ApplyChanges(source_, heard).empty(), "the source hears of changes");
+    Require(testing::ApplyChanges(*source_, heard).empty(), "the source hears of changes");
   }
 
   void Begin() {
@@ -100,7 +111,7 @@ class Receivers {
   void KillOnce() {
     {
       Db db(path_);
-      pieces_ = testing::PiecesFor(db, source_, kPieceBytes);
+      pieces_ = testing::PiecesFor(db, *source_, kPieceBytes);
     }
     std::shuffle(pieces_.begin(), pieces_.end(), std::mt19937_64(random_.Below(1 << 30)));
     if (random_.OneIn(3)) std::sort(pieces_.begin(), pieces_.end());
@@ -136,16 +147,16 @@ class Receivers {
       Require(testing::Have(db) == have, when + ": a piece that was acknowledged was not there");
       found_ += static_cast<int64_t>(acknowledged_);
     }
-    RequireLawK(path_, &source_, when);
+    RequireLawK(path_, source_.get(), when);
   }
 
   void Finish() {
     Db db(path_);
-    testing::Send(source_, db, kPieceBytes);
-    testing::Send(db, source_, kPieceBytes);
-    Require(db.Get("SELECT crsql_digest()") == source_.Get("SELECT crsql_digest()"),
+    testing::Send(*source_, db, kPieceBytes);
+    testing::Send(db, *source_, kPieceBytes);
+    Require(db.Get("SELECT crsql_digest()") == source_->Get("SELECT crsql_digest()"),
             "received again, the rest completes the transfer");
-    Require(testing::PiecesFor(db, source_).empty(), "and the source has no more");
+    Require(testing::PiecesFor(db, *source_).empty(), "and the source has no more");
     RequireHealthy(db, "received again");
     path_.clear();
   }
@@ -153,8 +164,8 @@ class Receivers {
   const Options& options_;
   sim::Random random_;
   testing::TempDir dir_;
-  Db source_;
-  Db other_;
+  std::unique_ptr<Db> source_;
+  std::unique_ptr<Db> other_;
   std::string path_;
   const char* mode_ = nullptr;
   std::vector<std::string> pieces_;

@@ -33,8 +33,9 @@ class Transfers : public ::testing::Test {
   static int64_t Rows(Db& db) { return db.Int("SELECT count(*) FROM foo"); }
   // Transfers that are under way, and frames that wait.
   static std::string Waiting(Db& db) {
-    if (db.Int("SELECT count(*) FROM sqlite_schema WHERE name = 'crsql_transfers'") == 0)
+    if (db.Int("SELECT count(*) FROM sqlite_schema WHERE name = 'crsql_transfers'") == 0) {
       return "0|0";
+    }
     return db.Get(
         "SELECT count(*) FILTER (WHERE item = 0), count(*) FILTER (WHERE item > 0) FROM "
         "crsql_transfers");
