@@ -107,7 +107,9 @@ State StateOf(Session* session) {
                   session->Get("SELECT * FROM " + testing::Quoted(row[0].bytes) + " ORDER BY 1, 2");
   }
   if (session->Get("SELECT count(*) FROM sqlite_schema WHERE name = 'crsql_log'") == "0") {
-    state.text += "\nchanges\n\nversion 0, seen:\n";
+    state.text +=
+        "\nchanges\n\nversion 0, seen:\n\nknown:\n"
+        R"('{"known":{},"unfinished":[],"loose":[]}')";
     return state;
   }
   state.text += "\nchanges\n" +

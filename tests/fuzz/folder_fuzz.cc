@@ -241,11 +241,14 @@ void Run(std::string_view input) {
   }
   for (const auto& [sum, path] : listing.schemas) {
     folder::Schema schema;
+    folder::Schema again;
     Check(folder.ReadSchema(listing, sum, &schema).ok(), "a schema that was found is read");
-    SiteId site;
-    site.bytes.fill(1);
     Checksum written;
-    Check(copy.WriteSchema(site, schema, &written).ok(), "and written");
+    Checksum found;
+    std::string error;
+    Check(again.Decode(schema.Encode(&written), &found, &error) && again == schema &&
+              found == written,
+          "and written");
   }
   for (const folder::Problem& p : listing.problems) Check(!p.text.empty(), "a problem says what");
   const Segments segments = listing.Segments();
