@@ -283,10 +283,12 @@ class Applier {
     });
   }
 
+  // A piece that comes again where all of its transfer is known opens none anew.
   Status Conclude() {
-    if (Complete() && held_.empty()) {
+    // Pieces of one transfer may be of several snapshots: each tells what it lacks.
+    if (scope_.empty()) TRIBUTARY_RETURN_IF_ERROR(AddDropped(c_, header_.dropped));
+    if ((known_.Covers(state_.until) || Complete()) && held_.empty()) {
       TRIBUTARY_RETURN_IF_ERROR(RaiseKnown(c_, scope_, state_.until));
-      if (scope_.empty()) TRIBUTARY_RETURN_IF_ERROR(AddDropped(c_, header_.dropped));
       return EndTransfers(c_, scope_);
     }
     return SaveTransfer(c_, header_.sender, scope_, state_);

@@ -116,8 +116,10 @@ class Connection {
   void OnFailedCapture();
 
   // Something was half done, outside any savepoint of its own: only a rollback to a savepoint that
-  // is open now can undo it, or of the whole transaction.
-  void OnHalfDone() { Break(capture.next_level()); }
+  // is open now can undo it, or of the whole transaction. SQLite may have done that by itself.
+  void OnHalfDone() {
+    if (joined_) Break(capture.next_level());
+  }
 
   // The callbacks of the transaction module.
   Status OnSync();

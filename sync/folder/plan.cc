@@ -28,10 +28,13 @@ Segments Sorted(const Segments& segments) {
   return sorted;
 }
 
-void Apply(const SegmentFile* s, Plan* plan) {
+// False, with nothing changed, where a vector cannot hold as many sites: a segment of them all is
+// as good as none, and must not be tried for ever.
+bool Apply(const SegmentFile* s, Plan* plan) {
+  if (!plan->reached.MergeMax(s->head.until)) return false;
   plan->steps.push_back(s);
   plan->bytes += s->head.size;
-  plan->reached.MergeMax(s->head.until);
+  return true;
 }
 
 bool HasAll(const std::vector<Have::Loose>& some, const std::vector<Have::Loose>& all) {
@@ -53,8 +56,7 @@ void Extend(const Segments& sorted, const Have& have, Plan* plan) {
     progress = false;
     for (const SegmentFile* s : sorted) {
       if (!Helps(s, *plan, have) || !plan->reached.Covers(s->head.base)) continue;
-      Apply(s, plan);
-      progress = true;
+      progress |= Apply(s, plan);
     }
   }
 }
@@ -82,7 +84,7 @@ Plan MakePlan(const Segments& segments, const Have& have) {
   if (snapshot == nullptr || have.known.Covers(snapshot->head.until)) return steps;
   Plan jump;
   jump.reached = have.known;
-  Apply(snapshot, &jump);
+  if (!Apply(snapshot, &jump)) return steps;
   Extend(sorted, have, &jump);
   return jump.bytes < steps.bytes && jump.reached.Covers(steps.reached) ? jump : steps;
 }
@@ -94,8 +96,7 @@ VersionVector Reach(const Segments& segments) {
     progress = false;
     for (const SegmentFile* s : sorted) {
       if (reached.Covers(s->head.until) || !reached.Covers(s->head.base)) continue;
-      reached.MergeMax(s->head.until);
-      progress = true;
+      progress |= reached.MergeMax(s->head.until);
     }
   }
   return reached;

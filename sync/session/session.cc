@@ -330,7 +330,9 @@ absl::Status Session::OnBye(std::string_view header) {
   ByeMessage bye;
   if (!bye.Decode(header)) return Malformed("goodbye");
   bye_received_ = true;
-  if (!done_sent_ || !done_received_) {
+  // In a live session something may be on its way while the other side leaves.
+  const bool unacknowledged = !live() && sent_bytes_ != stats_.sent.committed;
+  if (!done_sent_ || !done_received_ || unacknowledged) {
     return absl::AbortedError("the other side left before all was exchanged; sync again");
   }
   if (!bye_sent_) TRIBUTARY_SESSION_RETURN_IF_ERROR(SendBye());

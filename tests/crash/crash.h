@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 
+#include "tests/sim/random.h"
 #include "tests/support/db.h"
 
 namespace tributary::crash {
@@ -21,6 +22,17 @@ void RequireHealthy(testing::Db& db, const std::string& when);
 pid_t Fork(const std::function<void()>& body);
 // Waits for a child that must end by itself and with code 0.
 void Join(pid_t child);
+
+// Kills the child after up to `longest_us`. False where it had ended by itself, with code 0.
+bool KillSoon(pid_t child, sim::Random* random, size_t longest_us);
+
+constexpr const char* kModes[] = {"WAL", "DELETE", "TRUNCATE", "PERSIST"};
+// What a connection in that journal mode begins with: little cache, so that it writes early.
+std::string Open(const char* mode);
+
+// Law K of ext/knowledge.h, for a closed file: what it asks the source for leads to the same as all
+// that the source has.
+void RequireLawK(const std::string& path, testing::Db* source, const std::string& when);
 
 // A counter in memory that both processes see.
 class SharedCounter {
@@ -43,6 +55,8 @@ struct Options {
 // The tests. Each prints a line with its counts.
 void KilledWriters(const Options& options);
 void KilledMergers(const Options& options);
+void KilledReceivers(const Options& options);
+void KilledPublishers(const Options& options);
 void ConcurrentWriters(const Options& options);
 
 }  // namespace tributary::crash

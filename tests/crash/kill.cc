@@ -1,10 +1,8 @@
 // A writing process is killed at random moments. Afterwards the file is sound, holds exactly what
 // was before or after each transaction, and no version ever names two different changes.
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <map>
 #include <string>
@@ -21,23 +19,6 @@ namespace {
 
 using testing::Change;
 using testing::Db;
-
-constexpr const char* kModes[] = {"WAL", "DELETE", "TRUNCATE", "PERSIST"};
-
-// Kills the child after up to `longest_us`; tells whether it was still at work.
-void KillSoon(pid_t child, sim::Random* random, size_t longest_us) {
-  usleep(static_cast<useconds_t>(random->Below(longest_us)));
-  kill(child, SIGKILL);
-  int status = 0;
-  waitpid(child, &status, 0);
-  Require(WIFSIGNALED(status), "the child ended by itself with status " + std::to_string(status));
-}
-
-std::string Open(const char* mode) {
-  return std::string(
-             "PRAGMA synchronous = NORMAL; PRAGMA cache_size = 20; PRAGMA journal_mode = ") +
-         mode;
-}
 
 // Transaction n writes row n and counts; every tenth is a large one, every third deletes row n-2,
 // and some are rolled back in part. One version each.

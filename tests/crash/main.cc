@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <string>
 
@@ -45,6 +46,22 @@ void Join(pid_t child) {
   Require(waitpid(child, &status, 0) == child && status == 0, "a child failed");
 }
 
+bool KillSoon(pid_t child, sim::Random* random, size_t longest_us) {
+  usleep(static_cast<useconds_t>(random->Below(longest_us)));
+  kill(child, SIGKILL);
+  int status = 0;
+  waitpid(child, &status, 0);
+  Require(WIFSIGNALED(status) || status == 0,
+          "the child ended by itself with status " + std::to_string(status));
+  return WIFSIGNALED(status);
+}
+
+std::string Open(const char* mode) {
+  return std::string(
+             "PRAGMA synchronous = NORMAL; PRAGMA cache_size = 20; PRAGMA journal_mode = ") +
+         mode;
+}
+
 SharedCounter::SharedCounter()
     : value_(static_cast<volatile int64_t*>(mmap(nullptr, sizeof(int64_t), PROT_READ | PROT_WRITE,
                                                  MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
@@ -67,6 +84,8 @@ int main(int argc, char** argv) {
     tributary::crash::ConcurrentWriters(options);
     tributary::crash::KilledWriters(options);
     tributary::crash::KilledMergers(options);
+    tributary::crash::KilledReceivers(options);
+    tributary::crash::KilledPublishers(options);
   } catch (const std::exception& e) {
     std::printf("FAILED (seed %llu): %s\n", static_cast<unsigned long long>(options.seed),
                 e.what());

@@ -128,6 +128,7 @@ int64_t Share(const Golden& golden, Kind kind, bool warm, const Options& options
   if (options.only.count("step") == 0 && warm != IsMemory(kind)) return 0;
   if (golden.script().wal) return IsMemory(kind) ? 0 : options.points / 2;
   if (golden.script().utf16) return options.points / 3;
+  if (golden.script().few) return options.points / 4;
   if (!golden.script().large) return options.points;
   const bool often = IsMemory(kind) || kind == Kind::kRead || kind == Kind::kWrite;
   return often ? std::max<int64_t>(1, options.points / 12) : 0;
@@ -203,7 +204,8 @@ int Main(const Options& options) {
   wal.wal = true;
   Script utf16 = ShortScript("utf16");
   utf16.utf16 = true;
-  for (const Script& script : {ShortScript("short"), wal, utf16, LargeScript()}) {
+  for (const Script& script :
+       {ShortScript("short"), wal, utf16, ChangesetScript(), LargeScript()}) {
     if (!options.Wants("script", script.name)) continue;
     if (options.only.count("n") > 0) {
       RunOne(script, options);

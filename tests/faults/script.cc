@@ -37,8 +37,11 @@ const std::string kSite(16, '\xff');
 }  // namespace
 
 void MakeFile(const std::string& path, const Script& script) {
-  Db other;
-  other.Do(std::string(kTables) + kOther);
+  const std::string others = path + ".other";
+  Db(others).Do(std::string(kTables) + kOther);
+  Db(others, {.extension = false})
+      .Do("UPDATE crsql_site_id SET site_id = ?1 WHERE ordinal = 0", {testing::Cell::Blob(kSite)});
+  Db other(others);
   Db file(path, {.extension = false});
   if (script.utf16) file.Do("PRAGMA encoding = 'UTF-16le'");
   if (script.wal) file.Do("PRAGMA journal_mode = WAL");
@@ -53,6 +56,7 @@ void MakeFile(const std::string& path, const Script& script) {
              Cell::Integer(c.col_version), Cell::Integer(c.db_version), Cell::Blob(kSite),
              Cell::Integer(c.cl), Cell::Integer(c.seq)});
   }
+  FillPieces(&file, &other);
 }
 
 Script ShortScript(const std::string& name) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/db.h"
+
 namespace tributary::faults {
 
 // Statements that follow one another; begins and ends outside of a transaction.
@@ -17,18 +19,23 @@ struct Script {
   std::string name;
   bool wal = false;
   bool utf16 = false;  // the file's encoding: SQLite converts all text, which takes memory
+  bool few = false;    // fewer points by default
   bool large = false;  // its steps take long: fewer points by default
   std::vector<Step> steps;
 };
 
-// Makes the file that a script begins with: plain tables, and `incoming`, the changes of another
-// replica. The extension never saw it.
+// Makes the file that a script begins with: plain tables, and the changes of another replica as
+// rows (`incoming`) and as changesets (`pieces`). The extension never saw it.
 void MakeFile(const std::string& path, const Script& script);
 
 // Every kind of statement, on few rows. The kind of file is for the caller to set.
 Script ShortScript(const std::string& name);
 // Transactions above the size at which the captured operations are flushed early.
 Script LargeScript();
+
+// crsql_changesets, crsql_apply and crsql_version_vector.
+Script ChangesetScript();
+void FillPieces(testing::Db* file, testing::Db* other);
 
 }  // namespace tributary::faults
 

@@ -107,7 +107,9 @@ State StateOf(Session* session) {
                   session->Get("SELECT * FROM " + testing::Quoted(row[0].bytes) + " ORDER BY 1, 2");
   }
   if (session->Get("SELECT count(*) FROM sqlite_schema WHERE name = 'crsql_log'") == "0") {
-    state.text += "\nchanges\n\nversion 0, seen:\n";
+    state.text +=
+        "\nchanges\n\nversion 0, seen:\n\nknown:\n"
+        R"('{"known":{},"unfinished":[],"loose":[]}')";
     return state;
   }
   state.text += "\nchanges\n" +
@@ -119,6 +121,12 @@ State StateOf(Session* session) {
   state.text += session->Get(
       "SELECT site_id, db_version FROM crsql_db_versions WHERE site_id <> crsql_site_id() ORDER BY "
       "1");
+  state.text += "\nknown:\n" + session->Get(
+                                   "SELECT replace(crsql_version_vector_json(), "
+                                   "lower(hex(crsql_site_id())), 'me')");
+  if (session->Get("SELECT count(*) FROM sqlite_schema WHERE name = 'crsql_transfers'") == "1") {
+    state.text += session->Get("SELECT count(*) FROM crsql_transfers WHERE item > 0");
+  }
   state.site = session->Get("SELECT crsql_site_id()");
   state.digest = session->Get("SELECT crsql_digest()");
   return state;

@@ -73,6 +73,28 @@ TEST(FolderPlan, ASnapshotOnlyWhereItCostsLess) {
   EXPECT_EQ(MakePlan({big, small}, {}).steps, (Steps{big, small}));
 }
 
+// Segments of more sites than a vector holds: some are read, and the search ends.
+TEST(FolderPlan, MoreSitesThanAVectorHolds) {
+  Segments s;
+  VersionVector all;
+  std::vector<const SegmentFile*> fitting;
+  for (size_t part = 0; part < 3; part++) {
+    VersionVector until;
+    for (size_t i = 0; i < VersionVector::kMaxSites / 2; i++) {
+      SiteId site = Site(static_cast<uint8_t>(part + 1));
+      site.bytes[14] = static_cast<uint8_t>(i >> 8);
+      site.bytes[15] = static_cast<uint8_t>(i);
+      until.Raise(site, DbVersion(1));
+    }
+    const SegmentFile* segment = s.Add(1, {}, until);
+    if (all.MergeMax(until)) fitting.push_back(segment);
+  }
+  ASSERT_EQ(fitting.size(), 2u);
+  EXPECT_EQ(MakePlan(s.list, {}).steps, fitting);
+  EXPECT_EQ(MakePlan(s.list, Knows(all)).steps, Steps());
+  EXPECT_EQ(Reach(s.list), all);
+}
+
 TEST(FolderPlan, LooseRecordsAreReadOnce) {
   Segments s;
   s.Add(1, Vector({{1, 5}}), Vector({{1, 5}}));

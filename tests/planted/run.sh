@@ -25,7 +25,8 @@ cd "$work" || exit 1
 
 build() {
   [ -d build/release ] || cmake --preset release >configure.log 2>&1 || return 1
-  ninja -j1 -C build/release crdt_tests ext_tests_pinned sim faults_test >build.log 2>&1
+  ninja -j1 -C build/release crdt_tests folder_tests session_tests ext_tests_pinned \
+    fuzz_session sim faults_test >build.log 2>&1
 }
 
 # try SECONDS PROGRAM ARGUMENTS...: if it fails, prints its name and the first thing that it found.
@@ -41,8 +42,9 @@ try() {
 }
 
 caught() {
-  try 120 crdt_tests && try 300 ext_tests_pinned && try 120 sim --seconds 20 &&
-    try 300 faults_test --script short --points 1
+  try 120 crdt_tests && try 120 folder_tests && try 300 session_tests &&
+    try 300 ext_tests_pinned && try 120 fuzz/fuzz_session && try 120 sim --seconds 20 &&
+    try 300 faults_test --script short --points 1 && try 300 faults_test --script changesets
 }
 
 if [ $check = 0 ]; then

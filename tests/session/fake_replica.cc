@@ -98,6 +98,7 @@ absl::Status FakeReplica::Apply(std::string_view bytes, uint64_t* rows_changed) 
       !frame.Body(&buffer, &body, &error)) {
     return absl::UnknownError(error);
   }
+  std::map<std::pair<SiteId, DbVersion>, std::string> news;
   ByteReader in(body);
   while (!in.empty()) {
     std::string_view site_bytes;
@@ -110,8 +111,11 @@ absl::Status FakeReplica::Apply(std::string_view bytes, uint64_t* rows_changed) 
     }
     SiteId site;
     std::copy(site_bytes.begin(), site_bytes.end(), site.bytes.begin());
-    *rows_changed += log_.try_emplace({site, DbVersion(version)}, text).second ? 1 : 0;
+    news.try_emplace({site, DbVersion(version)}, text);
   }
+  const size_t before = log_.size();
+  log_.merge(news);
+  *rows_changed += log_.size() - before;
   applied++;
   Transfer& t = transfers_[header.sender];
   t.until.MergeMax(header.until);

@@ -160,6 +160,33 @@ TEST(Hostile, GreatAnnouncements) {
   }
 }
 
+// A goodbye from who has not acknowledged what it got is no end of an exchange.
+TEST(Hostile, GoodbyeWithoutAcknowledgement) {
+  for (const bool acknowledges : {false, true}) {
+    FakeReplica b = Make(2);
+    HelloMessage hello;
+    hello.site.bytes.fill(9);
+    hello.schema = HashSchema(b.tables);
+    WantMessage want;
+    want.window = want.max_frame = 1 << 20;
+    Session session(&b, kOptions);
+    session.Receive(hello.Encode() + want.Encode() + EncodeDone());
+    while (session.Work()) {
+    }
+    uint64_t changesets = 0;
+    for (const std::string& frame : Split(session.output())) {
+      if (Frame::KindOf(frame) == FrameKind::kChangeset) changesets += frame.size();
+    }
+    ASSERT_GT(changesets, 0);
+    if (acknowledges) session.Receive(AckMessage{changesets}.Encode());
+    session.Receive(ByeMessage().Encode());
+    while (session.Work()) {
+    }
+    EXPECT_EQ(session.finished(), acknowledges) << session.status();
+    EXPECT_EQ(absl::IsAborted(session.status()), !acknowledges) << session.status();
+  }
+}
+
 TEST(Hostile, MoreThanTheWindow) {
   FakeReplica a = Make(1);
   for (int i = 0; i < 50; i++) a.Write(std::string(100, static_cast<char>('a' + i % 26)));
