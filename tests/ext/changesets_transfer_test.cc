@@ -403,6 +403,24 @@ TEST_F(Transfers, ASenderThatLosesATableMeanwhile) {
   EXPECT_EQ(TableText(c_, "gone"), "1|1");
 }
 
+// The same where the receiver never had it, but makes it later.
+TEST_F(Transfers, ASenderThatLostATableForAWhile) {
+  for (Db* db : {&a_, &b_}) db->Do(kGone);
+  a_.Do("INSERT INTO gone VALUES(1, 1)");
+  for (int i = 1; i <= 4; i++) Fill(a_, i, i);
+  Send(a_, b_);
+  b_.Do("DROP TABLE gone");
+  const std::vector<std::string> pieces = PiecesFor(c_, b_, 1);
+  for (size_t i = 0; i + 1 < pieces.size(); i++) MustApply(c_, pieces[i]);
+  // The last one comes from a sender that has all.
+  b_.Do(kGone);
+  Send(a_, b_);
+  Send(b_, c_);
+  c_.Do(kGone);
+  Send(a_, c_);
+  EXPECT_EQ(TableText(c_, "gone"), "1|1");
+}
+
 TEST_F(Transfers, ATableThatWasMadeAgain) {
   for (const char* lose : {"DROP TABLE foo", "SELECT crsql_as_table('foo'); DROP TABLE foo"}) {
     Db a, b;
