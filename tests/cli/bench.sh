@@ -26,16 +26,16 @@ table() { # table COLUMNS LINES
   empty err
 }
 expect 0 --n 1000 --reps 1 --dir "$scratch" --json "$work/all.json"
-table 5 19
+table 5 26
 has out '| 1,000 rows '
 has out '| 1.4/2/1.3 |'
 has out '| 1.8 todo  |'
 mv "$work/all.json" out
 if command -v python3 >/dev/null; then
-  field 'len(j["results"]), j["failures"]' '(49, [])'
+  field 'len(j["results"]), j["failures"]' '(70, [])'
 fi
 expect 0 --n 2000,1000,2000 --shapes narrow,narrow --reps 1 --dir "$scratch"
-table 3 18
+table 3 25
 has out '|        1,000 |        2,000 |'
 expect 0 --n=1000 --shapes=todo --reps=1 --absolute --dir="$scratch"
 has out '| todo, 1,000 rows '
