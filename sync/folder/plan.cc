@@ -28,8 +28,8 @@ Segments Sorted(const Segments& segments) {
   return sorted;
 }
 
-// False, with nothing changed, where a vector cannot hold as many sites: a segment of them all is
-// as good as none, and must not be tried for ever.
+// False, with nothing changed, where a vector cannot hold as many sites: who went on with such a
+// segment would try it for ever.
 bool Apply(const SegmentFile* s, Plan* plan) {
   if (!plan->reached.MergeMax(s->head.until)) return false;
   plan->steps.push_back(s);
