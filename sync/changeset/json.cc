@@ -7,6 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "crdt/key.h"
+#include "crdt/utf8.h"
 #include "sync/changeset/frame.h"
 #include "sync/changeset/reader.h"
 
@@ -19,15 +20,20 @@ std::string Hex(const SiteId& id) {
 
 void AddString(std::string* out, std::string_view s) {
   out->push_back('"');
-  for (const char c : s) {
-    if (c == '"' || c == '\\') {
+  while (!s.empty()) {
+    uint32_t c = 0;
+    const size_t length = NextCharacter(s, &c);
+    if (length == 0) {
+      out->append("\\ufffd");
+    } else if (c == '"' || c == '\\') {
       out->push_back('\\');
-      out->push_back(c);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      absl::StrAppend(out, "\\u00", absl::Hex(static_cast<unsigned char>(c), absl::kZeroPad2));
+      out->push_back(static_cast<char>(c));
+    } else if (c < 0x20) {
+      absl::StrAppend(out, "\\u00", absl::Hex(c, absl::kZeroPad2));
     } else {
-      out->push_back(c);
+      out->append(s.substr(0, length));
     }
+    s.remove_prefix(std::max<size_t>(length, 1));
   }
   out->push_back('"');
 }

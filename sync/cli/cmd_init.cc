@@ -6,7 +6,7 @@
 #include "sync/cli/commands.h"
 #include "sync/cli/json.h"
 #include "sync/cli/replica.h"
-#include "sync/cli/utf8.h"
+#include "sync/cli/text_width.h"
 
 namespace tributary::cli {
 namespace {

@@ -219,7 +219,7 @@ void WriteFrame(JsonWriter* json, const FrameReport& r, bool content) {
     std::string text;
     std::string error;
     if (content && ChangesetToJson(r.data, &text, &error)) {
-      json->Key("content").Raw(ValidUtf8(text));
+      json->Key("content").Raw(text);
     }
   } else {
     json->Key("sql").BeginArray();
@@ -255,7 +255,7 @@ Status InspectFile(const Context& context, const std::string& path) {
     if (context.json) WriteFrame(&json, r, content);
     std::string text;
     if (content && context.human() && ChangesetToJson(r.data, &text, &error)) {
-      std::printf("%s\n", ValidUtf8(text).c_str());
+      std::printf("%s\n", text.c_str());
     }
     error.clear();
   }

@@ -2,8 +2,8 @@
 
 #include <cmath>
 
+#include "crdt/utf8.h"
 #include "sync/cli/db.h"
-#include "sync/cli/utf8.h"
 
 namespace tributary::cli {
 namespace {
@@ -45,18 +45,6 @@ std::string JsonQuote(std::string_view text) {
     text.remove_prefix(length);
   }
   return out + '"';
-}
-
-std::string ValidUtf8(std::string_view json) {
-  std::string out;
-  out.reserve(json.size());
-  while (!json.empty()) {
-    uint32_t ignored = 0;
-    const size_t length = NextCharacter(json, &ignored);
-    out += length == 0 ? std::string_view("\\ufffd") : json.substr(0, length);
-    json.remove_prefix(length == 0 ? 1 : length);
-  }
-  return out;
 }
 
 std::string JsonOf(const Value& value) {

@@ -12,10 +12,8 @@
 
 namespace tributary::cli {
 
+// What is not UTF-8, as text of databases may be, becomes replacement characters.
 std::string JsonQuote(std::string_view text);
-// JSON whose texts may hold bytes that are not UTF-8, as databases may: with replacement
-// characters.
-std::string ValidUtf8(std::string_view json);
 // NULL, numbers and text as themselves, a blob as {"blob": "hex"}.
 std::string JsonOf(const Value& value);
 

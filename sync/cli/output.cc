@@ -9,7 +9,8 @@
 #include <cstdlib>
 
 #include "crdt/packed.h"
-#include "sync/cli/utf8.h"
+#include "crdt/utf8.h"
+#include "sync/cli/text_width.h"
 
 namespace tributary::cli {
 namespace {

@@ -35,7 +35,7 @@ TEST(Json, Changeset) {
   SampleRow row{.records = {}};
   AppendIntegerKey(-1, &row.key);
   AppendKeyValue(Value::Text("x"), &row.key);
-  row.records = {Cell(0, 0, Value::Text("q\"\\\n")), Cell(1, 1, Value::Blob("\xff")),
+  row.records = {Cell(0, 0, Value::Text("q\"\\\n\xc3\xa9\xc3")), Cell(1, 1, Value::Blob("\xff")),
                  Cell(2, 2, Value::Null())};
   s.rows = {row};
   row.records = {{.column = -1, .seq = Seq(3), .bytes = {}},
@@ -62,7 +62,7 @@ TEST(Json, Changeset) {
                       sizes + ",\"transactions\":[{\"site\":" + site +
                       ",\"db_version\":5,\"commit_ms\":6,\"ts\":0,\"backfill\":true}],\"rows\":["
                       R"({"table":"t","transaction":0,"key":[-1,"x"],"cl":1,"seq":0,"cells":{)"
-                      R"("a":{"value":"q\"\\\u000a","col_version":1,"seq":0},)"
+                      R"("a":{"value":"q\"\\\u000aé\ufffd","col_version":1,"seq":0},)"
                       R"("b":{"value":{"blob":"ff"},"col_version":1,"seq":1},)"
                       R"("c":{"value":null,"col_version":1,"seq":2}}},)"
                       R"({"table":"t","transaction":0,"key":[-1,"x"],"cl":1,"seq":3,"sentinel":3,)"
