@@ -68,17 +68,21 @@ class Applier {
   }
 
   Status Work() {
-    TRIBUTARY_RETURN_IF_ERROR(c_->Refresh());
+    // First: SQLite waits for a lock only where nothing has been read.
     TRIBUTARY_RETURN_IF_ERROR(c_->Join());
+    TRIBUTARY_RETURN_IF_ERROR(c_->Refresh());
     if (c_->HasUnflushedWrites()) TRIBUTARY_RETURN_IF_ERROR(c_->Flush());
     const ScopedQuiet quiet(c_);
-    TRIBUTARY_RETURN_IF_ERROR(ScopeOf(c_, header_, &scope_));
-    TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c_, scope_, &known_));
+    Scope scope;
+    TRIBUTARY_RETURN_IF_ERROR(ScopeOf(c_, header_, &scope));
+    key_ = TransferKey(std::move(scope), header_);
+    TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c_, key_.scope, &known_));
     TRIBUTARY_RETURN_IF_ERROR(CheckSelf());
-    TRIBUTARY_RETURN_IF_ERROR(LoadTransfer(c_, header_.sender, scope_, &state_));
+    TRIBUTARY_RETURN_IF_ERROR(LoadTransfer(c_, key_, &state_));
     stored_ = !state_.until.empty() || !state_.received.empty();
     held_.clear();
     if (stored_) TRIBUTARY_RETURN_IF_ERROR(LoadHeld());
+    if (!held_.empty()) TRIBUTARY_RETURN_IF_ERROR(CheckHeld());
     TRIBUTARY_RETURN_IF_ERROR(NoteLatest());
     if (!AllArrived()) TRIBUTARY_RETURN_IF_ERROR(Take());
     writing_ = true;
@@ -86,26 +90,53 @@ class Applier {
   }
 
   Status NoteLatest() {
-    if (!header_.covers.empty() && header_.until.Covers(state_.until)) {
-      state_.transfer = header_.transfer;
-      state_.loose_pieces = header_.loose_pieces;
-    }
+    if (!header_.covers.empty()) state_.loose_pieces = header_.loose_pieces;
     if (!state_.until.MergeMax(header_.until)) return Wrong("the changeset names too many sites");
     return {};
   }
 
   // What waited, and came from another sender meanwhile, is not needed any more.
   Status LoadHeld() {
-    TRIBUTARY_RETURN_IF_ERROR(ListHeld(c_, header_.sender, scope_, &held_));
+    TRIBUTARY_RETURN_IF_ERROR(ListHeld(c_, key_, &held_));
     for (size_t i = held_.size(); i-- > 0;) {
       const std::vector<SiteSpan>& covers = held_[i].header.covers;
       const bool known = std::all_of(covers.begin(), covers.end(),
                                      [this](const SiteSpan& s) { return IsKnown(s); });
       if (!known || covers.empty()) continue;
       writing_ = true;
-      TRIBUTARY_RETURN_IF_ERROR(DropHeld(c_, header_.sender, scope_, held_[i].item));
+      TRIBUTARY_RETURN_IF_ERROR(DropHeld(c_, key_, held_[i].item));
       held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
     }
+    return {};
+  }
+
+  // What waits was checked when it came. If the schema has changed since, such as by a RENAME, and it
+  // does not fit any more, the transfer starts over.
+  Status CheckHeld() {
+    uint64_t schema;
+    TRIBUTARY_RETURN_IF_ERROR(SchemaVersion(&schema));
+    if (schema == state_.schema) return {};
+    writing_ = true;
+    state_.schema = schema;
+    for (const HeldFrame& h : held_) {
+      std::string data;
+      TRIBUTARY_RETURN_IF_ERROR(ReadHeld(c_, key_, h.item, &data));
+      Frame frame;
+      std::string error;
+      if (frame.Open(data, &error) && CheckBody(frame).ok()) continue;
+      held_.clear();
+      state_ = {};
+      stored_ = false;
+      return DropTransfer(c_, key_);
+    }
+    return {};
+  }
+  Status SchemaVersion(uint64_t* version) {
+    Statement s;
+    bool row;
+    TRIBUTARY_RETURN_IF_ERROR(s.Prepare(c_->db(), "PRAGMA main.schema_version"));
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+    *version = static_cast<uint64_t>(s.Int(0));
     return {};
   }
 
@@ -140,11 +171,11 @@ class Applier {
     // Pieces that cover nothing are counted, unless nothing depends on them.
     const bool counts = header_.covers.empty() && !header_.until.empty();
     const DbVersion number(int64_t{header_.piece} + 1);
-    const SiteSpan loose{LooseSite(header_.transfer), {number, Seq(0)}, After(number)};
+    const SiteSpan loose{LoosePieces(), {number, Seq(0)}, After(number)};
     if (!state_.received.AddAll(header_.covers) || (counts && !state_.received.Add(loose))) {
       return Wrong("the changeset covers more spans than a replica keeps of one transfer");
     }
-    if (!applicable) TRIBUTARY_RETURN_IF_ERROR(CheckBody());
+    if (!applicable) TRIBUTARY_RETURN_IF_ERROR(CheckBody(frame_));
     if (!applicable || keep_only_) return Hold();
     // Pieces that a constraint refused are tried again seldom, as each try costs all of them; and
     // in the host's transaction only at the end, as there they could not be put aside again.
@@ -159,25 +190,26 @@ class Applier {
     TRIBUTARY_RETURN_IF_ERROR(Apply(with, !complete));
     for (const int64_t item : with) {
       if (item == 0) continue;
-      TRIBUTARY_RETURN_IF_ERROR(DropHeld(c_, header_.sender, scope_, item));
+      TRIBUTARY_RETURN_IF_ERROR(DropHeld(c_, key_, item));
       std::erase_if(held_, [&](const HeldFrame& h) { return h.item == item; });
     }
     return {};
   }
 
   // What will not do later is refused now.
-  Status CheckBody() {
+  Status CheckBody(const Frame& frame) {
     std::string error;
     std::string buffer;
     std::string_view body;
-    if (!frame_.Body(&buffer, &body, &error)) return Wrong(error);
+    if (!frame.Body(&buffer, &body, &error)) return Wrong(error);
     return BodyMerger(c_).Open(body, BodyMerger::Rows::kCheckNow);
   }
 
   Status Hold() {
     writing_ = true;
+    if (held_.empty()) TRIBUTARY_RETURN_IF_ERROR(SchemaVersion(&state_.schema));
     held_.push_back({0, header_});
-    return HoldFrame(c_, header_.sender, scope_, frame_.header(), data_);
+    return HoldFrame(c_, key_, frame_.header(), data_);
   }
 
   // The pieces that must become visible together with this one, in order; false where one of them
@@ -231,7 +263,7 @@ class Applier {
     for (const int64_t item : items) {
       std::string stored;
       if (item != 0) {
-        TRIBUTARY_RETURN_IF_ERROR(ReadHeld(c_, header_.sender, scope_, item, &stored));
+        TRIBUTARY_RETURN_IF_ERROR(ReadHeld(c_, key_, item, &stored));
       }
       std::string_view data = data_;
       if (item != 0) data = stored;
@@ -272,8 +304,7 @@ class Applier {
   // Whether all between what is known here and what the sender knew has come.
   bool Complete() const {
     const LogPoint first = After(DbVersion(0));
-    if (state_.received.End(LooseSite(state_.transfer), first) <
-        After(DbVersion(state_.loose_pieces))) {
+    if (state_.received.End(LoosePieces(), first) < After(DbVersion(state_.loose_pieces))) {
       return false;
     }
     const auto& all = state_.until.entries();
@@ -286,19 +317,20 @@ class Applier {
   // A piece that comes again where all of its transfer is known opens none anew.
   Status Conclude() {
     // Pieces of one transfer may be of several snapshots: each tells what it lacks.
-    if (scope_.empty()) TRIBUTARY_RETURN_IF_ERROR(AddDropped(c_, header_.dropped));
+    if (key_.scope.empty()) TRIBUTARY_RETURN_IF_ERROR(AddDropped(c_, header_.dropped));
     if ((known_.Covers(state_.until) || Complete()) && held_.empty()) {
-      TRIBUTARY_RETURN_IF_ERROR(RaiseKnown(c_, scope_, state_.until));
-      return EndTransfers(c_, scope_);
+      TRIBUTARY_RETURN_IF_ERROR(RaiseKnown(c_, key_.scope, state_.until));
+      return EndTransfers(c_, key_.scope);
     }
-    return SaveTransfer(c_, header_.sender, scope_, state_);
+    if (!stored_) TRIBUTARY_RETURN_IF_ERROR(DropSuperseded(c_, key_));
+    return SaveTransfer(c_, key_, state_);
   }
 
   Connection* c_;
   std::string_view data_;
   Frame frame_;
   ChangesetHeader header_;
-  Scope scope_;
+  TransferKey key_;
   VersionVector known_;
   TransferState state_;
   bool own_transaction_ = false;

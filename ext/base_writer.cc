@@ -209,8 +209,20 @@ Status BaseWriter::Settle(bool final) {
       }
     }
   }
+  if (!final) return {};
+  for (bool progress = true; progress;) {
+    progress = false;
+    for (MergeRow& row : c_->stores().merge.rows()) {
+      if (!row.is_held()) continue;
+      bool done;
+      TRIBUTARY_RETURN_IF_ERROR(Orphan(&row, &done));
+      progress = progress || done;
+    }
+    // What referred to those by another key may fit now.
+    if (progress) TRIBUTARY_RETURN_IF_ERROR(SettleWrites());
+  }
   for (const MergeRow& row : c_->stores().merge.rows()) {
-    if (final && (row.is_held() || row.held_delete)) return Refused(row);
+    if (row.is_held() || row.held_delete) return Refused(row);
   }
   return {};
 }
@@ -315,15 +327,28 @@ Status BaseWriter::Detach(MergeRow* row, const ForeignKey& key) {
   return s.Run();
 }
 
-// The foreign key of a held row whose parent is missing, for the message.
-Status BaseWriter::MissingParent(const MergeRow& row, std::string* description) {
+// The value that a held row has, or will have, in a column; null where that is not held.
+const Value* BaseWriter::HeldCell(const MergeRow& row, const std::vector<Value>& key,
+                                  const std::string& name, Value* buffer) {
+  const Table& t = *row.table;
+  for (size_t k = 0; k < t.key().size(); k++) {
+    if (t.key()[k].name == name) return &key[k];
+  }
+  const auto cell = row.held_cells.find(t.FindColumn(name));
+  if (cell == row.held_cells.end()) return nullptr;
+  *buffer = cell->second.value();
+  return buffer;
+}
+
+// The foreign keys of a held row whose parents are missing.
+Status BaseWriter::MissingParents(const MergeRow& row, std::vector<MissingParent>* missing) {
   const Table& t = *row.table;
   std::vector<ForeignKey> keys;
   TRIBUTARY_RETURN_IF_ERROR(ForeignKeysOf(c_->db(), t.name(), &keys));
   KeyDecoder decoder;
   ByteReader in(row.key);
   if (!decoder.Decode(&in, t.key().size())) return {};
-  for (const ForeignKey& key : keys) {
+  for (ForeignKey& key : keys) {
     std::vector<std::string> conditions;
     for (size_t i = 0; i < key.to.size(); i++) {
       conditions.push_back(absl::StrCat(QuoteName(key.to[i]), " = ?", i + 1));
@@ -332,40 +357,109 @@ Status BaseWriter::MissingParent(const MergeRow& row, std::string* description) 
     if (!s.Prepare(c_->db(), absl::StrCat("SELECT 1 FROM main.", QuoteName(key.parent), " WHERE ",
                                           absl::StrJoin(conditions, " AND ")))
              .ok()) {
-      *description = Describe(key);  // there is no such table or column at all
-      return {};
+      missing->push_back({std::move(key), false});  // there is no such table or column at all
+      continue;
     }
     bool held = false;
+    std::vector<Value> buffers(key.from.size());
+    std::vector<Value> values(key.from.size());
     for (size_t i = 0; i < key.from.size(); i++) {
-      const int column = t.FindColumn(key.from[i]);
-      const auto cell = row.held_cells.find(column);
-      if (cell != row.held_cells.end()) {
-        s.BindValue(static_cast<int>(i) + 1, cell->second.value());
-        held = held || cell->second.fixed.type != ValueType::kNull;
-      }
-      for (size_t k = 0; k < t.key().size(); k++) {
-        if (t.key()[k].name != key.from[i]) continue;
-        s.BindValue(static_cast<int>(i) + 1, decoder.values()[k]);
-        held = true;
-      }
+      const Value* v = HeldCell(row, decoder.values(), key.from[i], &buffers[i]);
+      if (v == nullptr) continue;
+      values[i] = *v;
+      s.BindValue(static_cast<int>(i) + 1, *v);
+      held = held || v->type != ValueType::kNull;
     }
     bool exists;
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&exists));
-    if (held && !exists) {
-      *description = Describe(key);
-      return {};
-    }
+    if (!held || exists) continue;
+    bool deleted;
+    TRIBUTARY_RETURN_IF_ERROR(IsDeleted(key, values, &deleted));
+    missing->push_back({std::move(key), deleted});
   }
   return {};
 }
 
+// Whether these are the key of a parent that was deleted, rather than one that nobody has.
+Status BaseWriter::IsDeleted(const ForeignKey& key, const std::vector<Value>& values,
+                             bool* deleted) {
+  *deleted = false;
+  Stores& stores = c_->stores();
+  Table* parent;
+  TRIBUTARY_RETURN_IF_ERROR(stores.catalog.Find(key.parent, &parent));
+  if (parent == nullptr || parent->key().size() != key.to.size()) return {};
+  std::vector<Value> ordered;
+  for (const KeyColumn& k : parent->key()) {
+    const auto at = std::find(key.to.begin(), key.to.end(), k.name);
+    if (at == key.to.end()) return {};
+    ordered.push_back(values[static_cast<size_t>(at - key.to.begin())]);
+  }
+  std::string encoded;
+  if (!parent->EncodeForeignKey("crsql_changes", ordered, &encoded).ok()) return {};
+  if (const int64_t row = stores.merge.Find(*parent, encoded); row >= 0) {
+    *deleted = !IsAlive(stores.merge.rows()[static_cast<size_t>(row)].clock.cl());
+    return {};
+  }
+  RowClock clock;
+  bool stored;
+  TRIBUTARY_RETURN_IF_ERROR(stores.rows.Get(parent, encoded, &clock, &stored));
+  *deleted = stored && !IsAlive(clock.cl());
+  return {};
+}
+
+// A held row whose parent was deleted here meanwhile: what its foreign key says on delete is done
+// to it, as a write of this replica's own. Else a transfer with such a row could never end, and nor
+// could the other way, in which the parent's delete is, if that has such a row as well.
+Status BaseWriter::Orphan(MergeRow* row, bool* done) {
+  *done = false;
+  std::vector<MissingParent> missing;
+  TRIBUTARY_RETURN_IF_ERROR(MissingParents(*row, &missing));
+  std::vector<ColumnId> nulls;
+  bool cascades = false;
+  for (const auto& [key, deleted] : missing) {
+    if (!deleted) return {};
+    cascades = cascades || key.on_delete == "CASCADE";
+    if (key.on_delete == "CASCADE") continue;
+    if (key.on_delete != "SET NULL") return {};
+    for (const std::string& name : key.from) {
+      const int column = row->table->FindColumn(name);
+      if (column < 0) return {};
+      row->held_cells.insert_or_assign(column, HeldValue(Value::Null()));
+      nulls.push_back(row->table->columns()[column].id);
+    }
+  }
+  if (missing.empty()) return {};
+  OpKind kind = OpKind::kUpdate;
+  if (cascades) {
+    row->held_cells.clear();
+    row->held_insert = false;
+    kind = OpKind::kDelete;
+    nulls.clear();
+    if (row->in_base) {
+      const ScopedMergeWrite scope(c_);
+      TRIBUTARY_RETURN_IF_ERROR(row->table->DeleteRow(row->key));
+      row->in_base = false;
+    }
+  } else {
+    TRIBUTARY_RETURN_IF_ERROR(TryHeld(row));
+    if (row->is_held()) return {};
+  }
+  OpList& list = c_->capture.list;
+  const size_t start = list.arena_size();
+  list.arena()->append(row->key);
+  list.Add(kind, row->table->id(), start, row->key.size(), 0, nulls);
+  *done = true;
+  return {};
+}
+
 Status BaseWriter::Refused(const MergeRow& row) {
-  std::string missing;
-  TRIBUTARY_RETURN_IF_ERROR(MissingParent(row, &missing));
+  std::vector<MissingParent> missing;
+  TRIBUTARY_RETURN_IF_ERROR(MissingParents(row, &missing));
   if (!missing.empty()) {
     return {SQLITE_CONSTRAINT_FOREIGNKEY,
             absl::StrCat("crsql_changes: cannot merge a row of table ", row.table->name(),
-                         ": the row that it refers to does not exist (foreign key ", missing, ")")};
+                         ": the row that it refers to does not exist (foreign key ",
+                         Describe(missing.front().key), ")")};
   }
   return {SQLITE_CONSTRAINT, absl::StrCat("crsql_changes: cannot merge a row of table ",
                                           row.table->name(), ": ", row.held_why)};

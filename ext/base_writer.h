@@ -54,7 +54,15 @@ class BaseWriter {
   Status Detach(MergeRow* row, const ForeignKey& key);
   Status BindParent(Statement* s, MergeRow* row, const ForeignKey& key);
   Status Refused(const MergeRow& row);
-  Status MissingParent(const MergeRow& row, std::string* description);
+  struct MissingParent {
+    ForeignKey key;
+    bool deleted;
+  };
+  static const Value* HeldCell(const MergeRow& row, const std::vector<Value>& key,
+                               const std::string& name, Value* buffer);
+  Status MissingParents(const MergeRow& row, std::vector<MissingParent>* missing);
+  Status IsDeleted(const ForeignKey& key, const std::vector<Value>& values, bool* deleted);
+  Status Orphan(MergeRow* row, bool* done);
 
   Connection* c_;
 };

@@ -72,7 +72,6 @@ Status Catalog::ReadSchema(Schema* schema) {
 Status Catalog::List() {
   if (listed_) return {};
   entries_.clear();
-  dropped_.clear();
   by_id_.clear();
   Schema schema;
   TRIBUTARY_RETURN_IF_ERROR(ReadSchema(&schema));
@@ -83,10 +82,7 @@ Status Catalog::List() {
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
     if (!row) break;
     const auto trigger = schema.insert_triggers.find(absl::StrCat(s.Text(1), "__crsql_itrig"));
-    if (trigger == schema.insert_triggers.end()) {
-      dropped_.emplace_back(s.Text(1));
-      continue;
-    }
+    if (trigger == schema.insert_triggers.end()) continue;
     const std::string table = absl::AsciiStrToLower(trigger->second);
     entries_.push_back(
         {.id = s.Int(0),
@@ -96,7 +92,6 @@ Status Catalog::List() {
              .has_replace_trigger = schema.replaced.contains(table),
              .has_user_triggers = schema.triggered.contains(table) || schema.temp_triggers}});
   }
-  std::sort(dropped_.begin(), dropped_.end());
   has_temp_triggers_ = schema.temp_triggers;
   listed_ = true;
   return {};
@@ -146,9 +141,20 @@ Status Catalog::All(std::vector<Table*>* tables) {
 }
 
 Status Catalog::Dropped(std::vector<std::string>* names) {
+  names->clear();
   TRIBUTARY_RETURN_IF_ERROR(List());
-  *names = dropped_;
-  return {};
+  Statement s;
+  // From the file: another connection may have added some without a change of the schema.
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db_, "SELECT id, name FROM crsql_tables ORDER BY name"));
+  for (;;) {
+    bool row;
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+    if (!row) return {};
+    const int64_t id = s.Int(0);
+    const bool is_here =
+        std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.id == id; });
+    if (!is_here) names->emplace_back(s.Text(1));
+  }
 }
 
 void Catalog::Invalidate() {

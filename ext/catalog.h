@@ -4,7 +4,6 @@
 #ifndef TRIBUTARY_EXT_CATALOG_H_
 #define TRIBUTARY_EXT_CATALOG_H_
 
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -35,10 +34,6 @@ class Catalog {
   // Names, ascending, of tables that once were replicated, here or by a replica whose knowledge
   // this one has taken over, and are not any more.
   Status Dropped(std::vector<std::string>* names);
-  // One more, which crsql_tables has already.
-  void AddDropped(const std::string& name) {
-    dropped_.insert(std::upper_bound(dropped_.begin(), dropped_.end(), name), name);
-  }
 
   // Whether a TEMP trigger exists (it could replace rows). Known once a table was asked for.
   bool has_temp_triggers() const { return has_temp_triggers_; }
@@ -72,7 +67,6 @@ class Catalog {
   bool listed_ = false;
   bool has_temp_triggers_ = false;
   std::vector<Entry> entries_;  // ascending by id
-  std::vector<std::string> dropped_;
   absl::flat_hash_set<int64_t> replaced_;
   int scans_ = 0;
   std::vector<std::unique_ptr<Table>> retired_;

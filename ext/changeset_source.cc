@@ -24,15 +24,21 @@ Status ChangesetSource::Start(const Have& have, Selection selection, size_t max_
         "crsql_changesets: this transaction has written to replicated tables: COMMIT first. What "
         "it has overwritten is gone, and what it has written instead may still be rolled back");
   }
+  if (!c_->stores().merge.empty()) {
+    return Status::Error(
+        "crsql_changesets: this transaction has merged rows that wait for others, or for its end, as "
+        "the table refuses them so far: COMMIT first");
+  }
   TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c_, scope_, &common_.until));
   common_.tables = scope_;
   if (scope_.empty()) TRIBUTARY_RETURN_IF_ERROR(c_->stores().catalog.Dropped(&common_.dropped));
+  TRIBUTARY_RETURN_IF_ERROR(LoadEpoch(c_, &common_.epoch));
   TRIBUTARY_RETURN_IF_ERROR(Plan(have));
   std::string id(BytesOf(common_.sender));
   common_.until.Encode(&id);
   id.append(have.Encode());
   for (const std::string& name : scope_) id.append(name).push_back('\0');
-  common_.transfer = XXH3_64bits_withSeed(id.data(), id.size(), loose_hash_);
+  common_.transfer = XXH3_64bits_withSeed(id.data(), id.size(), common_.loose);
   if (segments_.empty()) return {};
   writes_ = c_->flushes();
   done_ = false;
@@ -77,6 +83,10 @@ Status ChangesetSource::Plan(const Have& have) {
   for (const auto& [site, ordinal] : sites) {
     TRIBUTARY_RETURN_IF_ERROR(PlanLoose(have, ordinal, site));
   }
+  // The same records are cut into the same pieces by the same limit.
+  if (!segments_.empty()) {
+    common_.loose = XXH3_64bits_withSeed(&max_bytes_, sizeof max_bytes_, loose_hash_) | 1;
+  }
   for (const auto& [site, ordinal] : sites) PlanKnown(have, ordinal, site);
   return {};
 }
@@ -84,8 +94,9 @@ Status ChangesetSource::Plan(const Have& have) {
 // What lies between both replicas' knowledge, less what the other has of an unfinished transfer.
 void ChangesetSource::PlanKnown(const Have& have, SiteOrdinal ordinal, const SiteId& site) {
   const auto mine =
-      std::find_if(have.unfinished.begin(), have.unfinished.end(),
-                   [&](const Have::Unfinished& u) { return u.sender == common_.sender; });
+      std::find_if(have.unfinished.begin(), have.unfinished.end(), [&](const Have::Unfinished& u) {
+        return u.sender == common_.sender && u.loose == common_.loose && u.epoch == common_.epoch;
+      });
   LogPoint at = After(have.known.Of(site));
   const LogPoint stop = After(common_.until.Of(site));
   while (at < stop) {
@@ -109,10 +120,11 @@ Status ChangesetSource::PlanLoose(const Have& have, SiteOrdinal ordinal, const S
   TRIBUTARY_RETURN_IF_ERROR(SeenVersion(c_, ordinal, &seen));
   if (seen <= from) return {};
   Have::Loose ours{.site = site};
-  TRIBUTARY_RETURN_IF_ERROR(HashLoose(c_, ordinal, from, scope_, &ours.records, &ours.hash));
+  TRIBUTARY_RETURN_IF_ERROR(
+      HashLoose(c_, ordinal, from, scope_, UINT64_MAX - 1, &ours.records, &ours.hash));
   if (ours.records == 0) return {};
   // The other has hashed from its own knowledge on.
-  const bool comparable = from == theirs && ours.records <= kMaxLoose;
+  const bool comparable = from == theirs;
   if (comparable && std::find(have.loose.begin(), have.loose.end(), ours) != have.loose.end()) {
     return {};
   }

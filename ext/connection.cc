@@ -229,11 +229,15 @@ Status Connection::OnSavepoint(int level) {
     capture.Savepoint(level);
     return {};
   }
-  return TryFlush(level, [&]() -> Status {
+  Status flushed = TryFlush(level, [&]() -> Status {
     TRIBUTARY_RETURN_IF_ERROR(FlushMerge(this, false));
     if (!stores_->merge.empty()) held_at_.emplace_back(level, stores_->merge);
     return {};
   });
+  // The merge's own statements have levels, too, from this one on, and their ends took the mark.
+  capture.Release(level);
+  capture.Savepoint(level);
+  return flushed;
 }
 
 void Connection::OnRelease(int level) {

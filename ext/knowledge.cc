@@ -58,52 +58,61 @@ Status MakeTransfers(Connection* c) {
       "KEY(sender, scope, item))");
 }
 
-// Prepares a statement on crsql_transfers whose ?1 is the sender and ?2 the scope; *has is false
-// where there is no such table.
-Status PrepareTransfers(Connection* c, const char* sql, const SiteId& sender, const Scope& scope,
-                        Statement* s, bool* has) {
+// Prepares a statement on crsql_transfers whose ?1 is the name and ?2 the scope; *has is false
+// where there is no such table. REQUIRES: the key outlives the statement's use.
+Status PrepareTransfers(Connection* c, const char* sql, const TransferKey& key, Statement* s,
+                        bool* has) {
   TRIBUTARY_RETURN_IF_ERROR(HasTransfers(c, has));
   if (!*has) return {};
   TRIBUTARY_RETURN_IF_ERROR(s->Prepare(c->db(), sql));
-  s->BindBlob(1, BytesOf(sender));
-  s->Bind(2, TagOf(scope));
+  s->BindBlob(1, key.name);
+  s->Bind(2, TagOf(key.scope));
   return {};
+}
+
+bool ParseName(std::string_view name, Have::Unfinished* u) {
+  ByteReader in(name);
+  std::string_view site;
+  if (!in.Bytes(u->sender.bytes.size(), &site) || !ParseSiteId(site, &u->sender)) return false;
+  return in.empty() || (in.Varint(&u->epoch) && in.Varint(&u->loose) && in.empty());
 }
 
 Status ParseState(std::string_view data, TransferState* state) {
   Have have;
   std::string error;
-  if (!have.Decode(data, &error) || have.unfinished.size() > 1) {
+  if (!have.Decode(data, &error) || have.unfinished.size() != 1 || have.loose.size() != 1) {
     return Status::Corrupt("table crsql_transfers has a malformed row");
   }
   state->until = std::move(have.known);
-  if (!have.unfinished.empty()) state->received = std::move(have.unfinished[0].received);
-  if (!have.loose.empty()) {
-    state->transfer = have.loose[0].hash;
-    state->loose_pieces = static_cast<uint32_t>(have.loose[0].records);
-  }
+  state->received = std::move(have.unfinished[0].received);
+  state->loose_pieces = static_cast<uint32_t>(have.loose[0].records);
+  state->schema = have.loose[0].hash;
   return {};
 }
 
 }  // namespace
 
-SiteId LooseSite(uint64_t transfer) {
-  SiteId site;
-  for (size_t i = 0; i < 8; i++) site.bytes[8 + i] = static_cast<uint8_t>(transfer >> (8 * i));
-  return site;
+TransferKey::TransferKey(Scope of, const ChangesetHeader& header)
+    : scope(std::move(of)), name(BytesOf(header.sender)) {
+  if (header.epoch == 0 && header.loose == 0) return;
+  PutVarint(&name, header.epoch);
+  PutVarint(&name, header.loose);
 }
 
 Status ScopeOf(Connection* c, const ChangesetHeader& header, Scope* scope) {
   *scope = header.tables;
-  if (!scope->empty()) return {};
+  if (!scope->empty() || header.dropped.empty()) return {};
+  std::vector<std::string> dropped;
+  TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Dropped(&dropped));
+  bool apart = dropped.size() + header.dropped.size() > ChangesetHeader::kMaxDropped;
   for (const std::string& name : header.dropped) {
     Table* here;
     TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Find(name, &here));
-    if (here == nullptr) continue;
-    *scope = header.dropped;
-    scope->emplace(scope->begin(), kAllBut);
-    break;
+    apart = apart || here != nullptr;
   }
+  if (!apart) return {};
+  *scope = header.dropped;
+  scope->emplace(scope->begin(), kAllBut);
   return {};
 }
 
@@ -150,29 +159,42 @@ Status ForgetKnown(Connection* c) {
       c->db(),
       absl::StrCat("DELETE FROM crsql_tracked_peers WHERE event = 0 AND tag & 0xffffffff = ",
                    kTag)));
+  TRIBUTARY_RETURN_IF_ERROR(Execute(
+      c->db(),
+      "INSERT INTO crsql_master(key, value) VALUES ('knowledge_epoch', 1) ON CONFLICT(key) DO "
+      "UPDATE SET value = value + 1"));
   bool has;
   TRIBUTARY_RETURN_IF_ERROR(HasTransfers(c, &has));
   return has ? Execute(c->db(), "DELETE FROM crsql_transfers") : Status();
 }
 
-Status LoadTransfer(Connection* c, const SiteId& sender, const Scope& scope, TransferState* state) {
+Status LoadEpoch(Connection* c, uint64_t* epoch) {
+  Statement s;
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(c->db(), "SELECT value FROM crsql_master WHERE key = 'knowledge_epoch'"));
+  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+  *epoch = row ? static_cast<uint64_t>(s.Int(0)) : 0;
+  return {};
+}
+
+Status LoadTransfer(Connection* c, const TransferKey& key, TransferState* state) {
   *state = {};
   Statement s;
   bool found;
   TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(
-      c, "SELECT data FROM crsql_transfers WHERE sender = ?1 AND scope = ?2 AND item = 0", sender,
-      scope, &s, &found));
+      c, "SELECT data FROM crsql_transfers WHERE sender = ?1 AND scope = ?2 AND item = 0", key, &s,
+      &found));
   if (found) TRIBUTARY_RETURN_IF_ERROR(s.Step(&found));
   return found ? ParseState(s.Blob(0), state) : Status();
 }
 
-Status SaveTransfer(Connection* c, const SiteId& sender, const Scope& scope,
-                    const TransferState& state) {
+Status SaveTransfer(Connection* c, const TransferKey& key, const TransferState& state) {
   TRIBUTARY_RETURN_IF_ERROR(MakeTransfers(c));
   Have have;
   have.known = state.until;
-  have.unfinished.push_back({sender, state.received});
-  have.loose.push_back({LooseSite(state.transfer), state.loose_pieces, state.transfer});
+  have.unfinished.push_back({.sender = {}, .received = state.received});
+  have.loose.push_back({.site = LoosePieces(), .records = state.loose_pieces, .hash = state.schema});
   const std::string data = have.Encode();
   Statement s;
   bool has;
@@ -180,9 +202,30 @@ Status SaveTransfer(Connection* c, const SiteId& sender, const Scope& scope,
       c,
       "INSERT INTO crsql_transfers(sender, scope, item, data) VALUES (?1, ?2, 0, ?3) ON "
       "CONFLICT(sender, scope, item) DO UPDATE SET data = excluded.data",
-      sender, scope, &s, &has));
+      key, &s, &has));
   s.BindBlob(3, data);
   return s.Run();
+}
+
+Status DropTransfer(Connection* c, const TransferKey& key) {
+  Statement s;
+  bool has;
+  TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(
+      c, "DELETE FROM crsql_transfers WHERE sender = ?1 AND scope = ?2", key, &s, &has));
+  return has ? s.Run() : Status();
+}
+
+Status DropSuperseded(Connection* c, const TransferKey& key) {
+  const size_t site = SiteId().bytes.size();
+  if (key.name.size() == site) return {};
+  Statement s;
+  bool has;
+  TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(
+      c,
+      "DELETE FROM crsql_transfers WHERE substr(sender, 1, 16) = substr(?1, 1, 16) AND scope = ?2 "
+      "AND sender <> ?1 AND (length(sender) > 16 OR substr(?1, 17, 1) <> x'00')",
+      key, &s, &has));
+  return has ? s.Run() : Status();
 }
 
 Status EndTransfers(Connection* c, const Scope& scope) {
@@ -191,30 +234,32 @@ Status EndTransfers(Connection* c, const Scope& scope) {
   if (!has) return {};
   VersionVector known;
   TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c, scope, &known));
-  std::vector<std::string> ended;
+  std::vector<std::pair<std::string, int64_t>> ended;
   Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(
-      s.Prepare(c->db(), "SELECT data, sender FROM crsql_transfers WHERE scope = ?1 AND item = 0"));
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+      c->db(),
+      "SELECT data, sender, scope FROM crsql_transfers WHERE (?2 OR scope = ?1) AND item = 0"));
   s.Bind(1, TagOf(scope));
+  s.Bind(2, scope.empty() ? 1 : 0);
   for (;;) {
     bool row;
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
     if (!row) break;
     TransferState state;
     TRIBUTARY_RETURN_IF_ERROR(ParseState(s.Blob(0), &state));
-    if (known.Covers(state.until)) ended.emplace_back(s.Blob(1));
+    if (known.Covers(state.until)) ended.emplace_back(s.Blob(1), s.Int(2));
   }
   TRIBUTARY_RETURN_IF_ERROR(
       s.Prepare(c->db(), "DELETE FROM crsql_transfers WHERE sender = ?1 AND scope = ?2"));
-  for (const std::string& sender : ended) {
+  for (const auto& [sender, tag] : ended) {
     s.BindBlob(1, sender);
-    s.Bind(2, TagOf(scope));
+    s.Bind(2, tag);
     TRIBUTARY_RETURN_IF_ERROR(s.Run());
   }
   return {};
 }
 
-Status HoldFrame(Connection* c, const SiteId& sender, const Scope& scope, std::string_view header,
+Status HoldFrame(Connection* c, const TransferKey& key, std::string_view header,
                  std::string_view frame) {
   TRIBUTARY_RETURN_IF_ERROR(MakeTransfers(c));
   Statement s;
@@ -223,25 +268,24 @@ Status HoldFrame(Connection* c, const SiteId& sender, const Scope& scope, std::s
       c,
       "INSERT INTO crsql_transfers(sender, scope, item, header, data) SELECT ?1, ?2, "
       "coalesce(max(item), 0) + 1, ?3, ?4 FROM crsql_transfers WHERE sender = ?1 AND scope = ?2",
-      sender, scope, &s, &has));
+      key, &s, &has));
   s.BindBlob(3, header);
   s.BindBlob(4, frame);
   return s.Run();
 }
 
-Status DropHeld(Connection* c, const SiteId& sender, const Scope& scope, int64_t item) {
+Status DropHeld(Connection* c, const TransferKey& key, int64_t item) {
   Statement s;
   bool has;
   TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(
-      c, "DELETE FROM crsql_transfers WHERE sender = ?1 AND scope = ?2 AND item = ?3", sender,
-      scope, &s, &has));
+      c, "DELETE FROM crsql_transfers WHERE sender = ?1 AND scope = ?2 AND item = ?3", key, &s,
+      &has));
   if (!has) return {};
   s.Bind(3, item);
   return s.Run();
 }
 
-Status ListHeld(Connection* c, const SiteId& sender, const Scope& scope,
-                std::vector<HeldFrame>* held) {
+Status ListHeld(Connection* c, const TransferKey& key, std::vector<HeldFrame>* held) {
   held->clear();
   Statement s;
   bool has;
@@ -249,7 +293,7 @@ Status ListHeld(Connection* c, const SiteId& sender, const Scope& scope,
                                              "SELECT item, header FROM crsql_transfers WHERE "
                                              "sender = ?1 AND scope = ?2 AND item > 0 ORDER "
                                              "BY item",
-                                             sender, scope, &s, &has));
+                                             key, &s, &has));
   while (has) {
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&has));
     if (!has) break;
@@ -263,13 +307,12 @@ Status ListHeld(Connection* c, const SiteId& sender, const Scope& scope,
   return {};
 }
 
-Status ReadHeld(Connection* c, const SiteId& sender, const Scope& scope, int64_t item,
-                std::string* frame) {
+Status ReadHeld(Connection* c, const TransferKey& key, int64_t item, std::string* frame) {
   Statement s;
   bool found;
   TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(
-      c, "SELECT data FROM crsql_transfers WHERE sender = ?1 AND scope = ?2 AND item = ?3", sender,
-      scope, &s, &found));
+      c, "SELECT data FROM crsql_transfers WHERE sender = ?1 AND scope = ?2 AND item = ?3", key, &s,
+      &found));
   if (found) {
     s.Bind(3, item);
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&found));
@@ -290,7 +333,7 @@ Status SeenVersion(Connection* c, SiteOrdinal site, DbVersion* version) {
 }
 
 Status HashLoose(Connection* c, SiteOrdinal site, DbVersion above, const Scope& scope,
-                 uint64_t* records, uint64_t* hash) {
+                 uint64_t limit, uint64_t* records, uint64_t* hash) {
   *records = 0;
   *hash = 0;
   ChangeScan scan(c);
@@ -309,7 +352,7 @@ Status HashLoose(Connection* c, SiteOrdinal site, DbVersion above, const Scope& 
       }
       text.append(scan.key());
       *hash += XXH3_64bits(text.data(), text.size());
-      if (++*records > kMaxLoose) {
+      if (++*records > limit) {
         *hash = 0;
         return {};
       }
@@ -324,20 +367,24 @@ Status LoadHave(Connection* c, const Scope& scope, Have* have) {
   TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c, scope, &have->known));
   Statement s;
   bool has;
-  const SiteId any;
+  TransferKey any;
+  any.scope = scope;
   TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(
       c, "SELECT data, sender FROM crsql_transfers WHERE ?1 NOTNULL AND scope = ?2 AND item = 0",
-      any, scope, &s, &has));
+      any, &s, &has));
   while (has) {
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&has));
     if (!has) break;
     TransferState state;
     TRIBUTARY_RETURN_IF_ERROR(ParseState(s.Blob(0), &state));
-    Have::Unfinished& u = have->unfinished.emplace_back();
-    if (!ParseSiteId(s.Blob(1), &u.sender)) {
+    Have::Unfinished u;
+    if (!ParseName(s.Blob(1), &u)) {
       return Status::Corrupt("table crsql_transfers has a malformed sender");
     }
-    u.received = std::move(state.received);
+    for (const SiteSpan& span : state.received.spans()) {
+      if (span.site != LoosePieces()) u.received.Add(span);
+    }
+    if (!u.received.empty()) have->unfinished.push_back(std::move(u));
   }
   std::vector<SiteOrdinal> sites;
   TRIBUTARY_RETURN_IF_ERROR(c->stores().sites.All(&sites));
@@ -349,7 +396,8 @@ Status LoadHave(Connection* c, const Scope& scope, Have* have) {
     TRIBUTARY_RETURN_IF_ERROR(SeenVersion(c, site, &seen));
     const DbVersion known = have->known.Of(loose.site);
     if (seen <= known) continue;
-    TRIBUTARY_RETURN_IF_ERROR(HashLoose(c, site, known, scope, &loose.records, &loose.hash));
+    TRIBUTARY_RETURN_IF_ERROR(
+        HashLoose(c, site, known, scope, kMaxLoose, &loose.records, &loose.hash));
     // Too many to be hashed are named, too: whoever compares must know of them.
     if (loose.records > 0) have->loose.push_back(loose);
   }

@@ -19,6 +19,8 @@
 // it without the promise that nothing is missing) has come, too: a cell that an early piece left
 // out, as something newer beat it, has that newer one in the rest or there. Spans of two senders
 // cannot be joined: what beats a cell here may lie in a span that only the other sender covered.
+// Nor can spans beside different sets of loose records: what one left out may be beaten by a record
+// that came with it alone.
 //
 // Dropped tables: a replica that has lost a table (DROP TABLE, crsql_as_table) still answers V, but
 // of all tables but that one, and says so. Who has the table keeps such knowledge under a scope of
@@ -51,8 +53,9 @@ using Scope = std::vector<std::string>;
 inline constexpr std::string_view kAllBut("\0", 1);
 // The scope of a changeset, as it is here.
 Status ScopeOf(Connection* c, const ChangesetHeader& header, Scope* scope);
-// Forgets V, and all transfers. REQUIRES: a write transaction.
+// Forgets V, and all transfers; a new epoch begins. REQUIRES: a write transaction.
 Status ForgetKnown(Connection* c);
+Status LoadEpoch(Connection* c, uint64_t* epoch);
 
 // What a host asks for. With some columns only, a transfer asserts nothing: it is of no scope.
 struct Selection {
@@ -64,45 +67,53 @@ Status LoadKnown(Connection* c, const Scope& scope, VersionVector* known);
 // Raises V, and what was seen of each site. REQUIRES: a write transaction.
 Status RaiseKnown(Connection* c, const Scope& scope, const VersionVector& known);
 
-// A transfer from one sender that has not come to its end.
+// Which transfer: pieces with the same key are joined. Spans that came beside one set of loose
+// records, or before the sender forgot what it knew, say nothing beside another.
+struct TransferKey {
+  TransferKey() = default;
+  TransferKey(Scope scope, const ChangesetHeader& header);
+  Scope scope;
+  std::string name;  // the sender, and of its header epoch and loose, if they are not 0
+};
+
+// A transfer that has not come to its end.
 struct TransferState {
   VersionVector until;  // what the sender knew at its latest snapshot
+  // With the pieces that cover nothing: they count as versions from 1 on of the site LoosePieces().
   Coverage received;
-  // Of the latest transfer: how many pieces of it cover nothing, which arrive as versions from 1 on
-  // of the site that LooseSite names.
-  uint64_t transfer = 0;
-  uint32_t loose_pieces = 0;
+  uint32_t loose_pieces = 0;  // how many of these there are; known once another piece has come
+  uint64_t schema = 0;        // the schema's version under which what is held was checked
 };
-SiteId LooseSite(uint64_t transfer);
-Status LoadTransfer(Connection* c, const SiteId& sender, const Scope& scope, TransferState* state);
-Status SaveTransfer(Connection* c, const SiteId& sender, const Scope& scope,
-                    const TransferState& state);
-// Forgets the transfers of that scope, from whomever, that can bring nothing any more: their states
-// and what is held.
+inline SiteId LoosePieces() { return {}; }
+Status LoadTransfer(Connection* c, const TransferKey& key, TransferState* state);
+Status SaveTransfer(Connection* c, const TransferKey& key, const TransferState& state);
+Status DropTransfer(Connection* c, const TransferKey& key);
+// Before the first SaveTransfer: forgets those that this one takes the place of.
+Status DropSuperseded(Connection* c, const TransferKey& key);
+// Forgets the transfers of that scope, or where it is all tables of every scope, from whomever,
+// that can bring nothing any more: their states and what is held.
 Status EndTransfers(Connection* c, const Scope& scope);
 
 // Frames of that transfer that cannot be applied without others. `header` is the frame's: kept in a
 // column of its own, as each further piece looks at all of them.
-Status HoldFrame(Connection* c, const SiteId& sender, const Scope& scope, std::string_view header,
+Status HoldFrame(Connection* c, const TransferKey& key, std::string_view header,
                  std::string_view frame);
-Status DropHeld(Connection* c, const SiteId& sender, const Scope& scope, int64_t item);
+Status DropHeld(Connection* c, const TransferKey& key, int64_t item);
 struct HeldFrame {
   int64_t item;
   ChangesetHeader header;
 };
-Status ListHeld(Connection* c, const SiteId& sender, const Scope& scope,
-                std::vector<HeldFrame>* held);
-Status ReadHeld(Connection* c, const SiteId& sender, const Scope& scope, int64_t item,
-                std::string* frame);
+Status ListHeld(Connection* c, const TransferKey& key, std::vector<HeldFrame>* held);
+Status ReadHeld(Connection* c, const TransferKey& key, int64_t item, std::string* frame);
 
 // What crsql_version_vector() answers.
 Status LoadHave(Connection* c, const Scope& scope, Have* have);
 
 // Records of a site that this replica holds above a version, counted and hashed whatever their
-// order. Of more than kMaxLoose the count is kMaxLoose + 1 and the hash 0.
-inline constexpr uint64_t kMaxLoose = 1 << 16;
+// order. Of more than the limit the count is limit + 1 and the hash 0.
+inline constexpr uint64_t kMaxLoose = 1 << 16;  // for those that are only compared
 Status HashLoose(Connection* c, SiteOrdinal site, DbVersion above, const Scope& scope,
-                 uint64_t* records, uint64_t* hash);
+                 uint64_t limit, uint64_t* records, uint64_t* hash);
 // The highest version of a peer of which anything was seen; 0 if none.
 Status SeenVersion(Connection* c, SiteOrdinal site, DbVersion* version);
 

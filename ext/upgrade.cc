@@ -247,7 +247,6 @@ Status AddDropped(Connection* c, const std::vector<std::string>& names) {
     if (there) continue;
     int64_t id;
     TRIBUTARY_RETURN_IF_ERROR(AddTable(c->db(), name, &id));
-    c->stores().catalog.AddDropped(name);
   }
   return {};
 }

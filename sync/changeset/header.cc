@@ -90,6 +90,12 @@ bool ReadUnfinished(pbf_reader in, Have::Unfinished* u) {
         if (!u->received.Add(span)) return false;
         break;
       }
+      case Fixed64(3):
+        u->loose = in.get_fixed64();
+        break;
+      case Varint(4):
+        u->epoch = in.get_uint64();
+        break;
       default:
         in.skip();
     }
@@ -173,7 +179,13 @@ bool ReadHeaderField(pbf_reader* in, ChangesetHeader* h, bool* has_sender) {
       return true;
     case Bytes(14):
       h->dropped.emplace_back(View(in));
-      return h->dropped.size() <= ChangesetHeader::kMaxTables;
+      return h->dropped.size() <= ChangesetHeader::kMaxDropped;
+    case Fixed64(15):
+      h->loose = in->get_fixed64();
+      return true;
+    case Varint(16):
+      h->epoch = in->get_uint64();
+      return true;
     default:
       in->skip();
       return true;
@@ -199,6 +211,8 @@ std::string ChangesetHeader::Encode() const {
   if (continued) out.add_bool(12, true);
   if (loose_pieces != 0) out.add_uint32(13, loose_pieces);
   for (const std::string& t : dropped) out.add_string(14, t);
+  if (loose != 0) out.add_fixed64(15, loose);
+  if (epoch != 0) out.add_uint64(16, epoch);
   return data;
 }
 
@@ -226,6 +240,8 @@ std::string Have::Encode() const {
     pbf_writer message(out, 2);
     AddSite(&message, 1, u.sender);
     for (const SiteSpan& s : u.received.spans()) AddSpan(&message, 2, s);
+    if (u.loose != 0) message.add_fixed64(3, u.loose);
+    if (u.epoch != 0) message.add_uint64(4, u.epoch);
   }
   for (const Loose& l : loose) {
     pbf_writer message(out, 3);

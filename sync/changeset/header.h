@@ -16,6 +16,7 @@ namespace tributary {
 // Message Header of proto/changeset.proto, which says what the fields mean.
 struct ChangesetHeader {
   static constexpr size_t kMaxTables = 1 << 16;  // that a changeset may name
+  static constexpr size_t kMaxDropped = 1000;    // tables that a replica may have lost
 
   SiteId sender;
   uint64_t transfer = 0;
@@ -31,6 +32,8 @@ struct ChangesetHeader {
   bool continued = false;
   uint32_t loose_pieces = 0;
   std::vector<std::string> dropped;
+  uint64_t loose = 0;
+  uint64_t epoch = 0;
 
   // Transactions that begin in it: the first may be the rest of one that began in another piece.
   uint64_t begun() const { return transactions - (continues && transactions > 0 ? 1 : 0); }
@@ -46,6 +49,8 @@ struct Have {
   struct Unfinished {
     SiteId sender;
     Coverage received;
+    uint64_t loose = 0;
+    uint64_t epoch = 0;
   };
   struct Loose {
     SiteId site;

@@ -72,7 +72,8 @@ const SegmentFile* BestSnapshot(const Segments& sorted) {
 }  // namespace
 
 bool Dominates(const SegmentHead& large, const SegmentHead& small) {
-  return small.base.Covers(large.base) && large.until.Covers(small.until);
+  const bool same_tables = large.site == small.site || large.tables == small.tables;
+  return same_tables && small.base.Covers(large.base) && large.until.Covers(small.until);
 }
 
 Plan MakePlan(const Segments& segments, const Have& have) {

@@ -204,7 +204,8 @@ class Session {
   Have stream_have_;          // what was known here when the stream was opened
   std::string pending_;       // the next changeset
   ChangesetHeader pending_header_;
-  size_t loose_sent_ = 0;     // pieces that cover nothing, in this stream
+  uint64_t loose_set_ = 0;    // which records the pieces that cover nothing have
+  size_t loose_sent_ = 0;     // such pieces, in this stream
   size_t loose_to_skip_ = 0;  // of them, since it was opened anew
   uint64_t sent_bytes_ = 0;   // of changesets
 };

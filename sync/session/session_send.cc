@@ -41,7 +41,8 @@ void Session::Send(std::string_view frame) {
   stats_.sent.bytes += frame.size();
 }
 
-// Only those tables are asked for that fit. Both directions are compared, to say what is left out.
+// Only those tables are asked for that fit; by their names too where the peer lacks others, as what
+// it knows is not of these. Both directions are compared, to say what is left out.
 absl::Status Session::Compare(const Schema& peers) {
   bool all = true;
   for (const TableSchema& theirs : peers) {
@@ -54,7 +55,10 @@ absl::Status Session::Compare(const Schema& peers) {
     left_out_.push_back(absl::StrCat("table ", theirs.name, " is not received: here it ", lacking));
   }
   want_nothing_ = wanted_.empty() && !all;
-  if (all) wanted_.clear();
+  const bool has_all = std::all_of(schema_.begin(), schema_.end(), [&](const TableSchema& ours) {
+    return Find(peers, ours.name) != nullptr;
+  });
+  if (all && has_all) wanted_.clear();
   bool sends = schema_.empty();
   for (const TableSchema& ours : schema_) {
     const std::string lacking = Lacking(ours, Find(peers, ours.name));
@@ -145,6 +149,10 @@ absl::Status Session::NextPiece() {
     if (!frame.Open(pending_, &error) || !pending_header_.Decode(frame.header(), &error)) {
       return absl::InternalError(absl::StrCat("the replica made a malformed changeset: ", error));
     }
+    if (pending_header_.loose != loose_set_) {  // another set of them
+      loose_set_ = pending_header_.loose;
+      loose_sent_ = loose_to_skip_ = 0;
+    }
     if (!pending_header_.covers.empty() || loose_to_skip_ == 0) break;
     loose_to_skip_--;
   }
@@ -158,8 +166,13 @@ absl::Status Session::NextPiece() {
     return absl::OkStatus();
   }
   std::vector<Have::Unfinished>& sent = peer_.have.unfinished;
-  if (sent.empty()) sent.push_back({own_site_, {}});
-  if (!sent.front().received.AddAll(pending_header_.covers)) {
+  auto mine = std::find_if(sent.begin(), sent.end(), [this](const Have::Unfinished& u) {
+    return u.loose == pending_header_.loose && u.epoch == pending_header_.epoch;
+  });
+  if (mine == sent.end()) {
+    mine = sent.insert(mine, {own_site_, {}, pending_header_.loose, pending_header_.epoch});
+  }
+  if (!mine->received.AddAll(pending_header_.covers)) {
     return absl::ResourceExhaustedError("the transfer is in too many parts");
   }
   return absl::OkStatus();

@@ -415,10 +415,11 @@ TEST_F(Transfers, ASenderThatLostATableForAWhile) {
   // The last one comes from a sender that has all.
   b_.Do(kGone);
   Send(a_, b_);
-  Send(b_, c_);
   c_.Do(kGone);
+  Send(b_, c_);
   Send(a_, c_);
   EXPECT_EQ(TableText(c_, "gone"), "1|1");
+  EXPECT_TRUE(Has(c_, a_));
 }
 
 TEST_F(Transfers, ATableThatWasMadeAgain) {
