@@ -333,5 +333,22 @@ TEST(SqliteSession, OtherTables) {
   EXPECT_EQ(b.Int("SELECT count(*) FROM note, tag"), 11);
 }
 
+// Who has a table that the other dropped asks for the rest by name, and is sent nothing twice.
+TEST(SqliteSession, ATableThatOneHasDropped) {
+  Db a;
+  Db b;
+  a.Do(kTables + Fill(0, 100) + "INSERT INTO tag VALUES ('red', 1)");
+  b.Do(kTables);
+  ASSERT_TRUE(Sync(&a, &b).equal);
+  a.Do("DROP TABLE tag");
+  a.Do(Fill(200, 210));
+  for (const uint64_t rows : {10, 0}) {
+    const Outcome o = Sync(&a, &b);
+    ASSERT_TRUE(o.a.ok() && o.b.ok()) << o.a << o.b;
+    EXPECT_EQ(o.stats_a.sent.rows, rows);
+  }
+  EXPECT_EQ(b.Int("SELECT count(*) FROM note, tag"), 110);
+}
+
 }  // namespace
 }  // namespace tributary::testing
