@@ -110,8 +110,8 @@ class Applier {
     return {};
   }
 
-  // What waits was checked when it came. If the schema has changed since, such as by a RENAME, and it
-  // does not fit any more, the transfer starts over.
+  // What waits was checked when it came. If the schema has changed since, such as by a RENAME, and
+  // it does not fit any more, the transfer starts over.
   Status CheckHeld() {
     uint64_t schema;
     TRIBUTARY_RETURN_IF_ERROR(SchemaVersion(&schema));

@@ -194,7 +194,8 @@ Status SaveTransfer(Connection* c, const TransferKey& key, const TransferState& 
   Have have;
   have.known = state.until;
   have.unfinished.push_back({.sender = {}, .received = state.received});
-  have.loose.push_back({.site = LoosePieces(), .records = state.loose_pieces, .hash = state.schema});
+  have.loose.push_back(
+      {.site = LoosePieces(), .records = state.loose_pieces, .hash = state.schema});
   const std::string data = have.Encode();
   Statement s;
   bool has;

@@ -71,7 +71,7 @@ Status RaiseKnown(Connection* c, const Scope& scope, const VersionVector& known)
 // records, or before the sender forgot what it knew, say nothing beside another.
 struct TransferKey {
   TransferKey() = default;
-  TransferKey(Scope scope, const ChangesetHeader& header);
+  TransferKey(Scope of, const ChangesetHeader& header);
   Scope scope;
   std::string name;  // the sender, and of its header epoch and loose, if they are not 0
 };

@@ -33,8 +33,8 @@ Plan MakePlan(const std::vector<const SegmentFile*>& segments, const Have& have)
 // What who knows nothing knows in the end.
 VersionVector Reach(const std::vector<const SegmentFile*>& segments);
 
-// Whether who can use `small` could use `large` instead. Not that of a replica with other tables: it
-// may have lost one, with all that it knew of it.
+// Whether who can use `small` could use `large` instead. Not that of a replica with other tables:
+// it may have lost one, with all that it knew of it.
 bool Dominates(const SegmentHead& large, const SegmentHead& small);
 
 // Of the segments of `site`: those that others of the folder replace and every reader has passed.
