@@ -230,6 +230,7 @@ Status BuildFile(const Context& context, const std::string& target, Progress* pr
       progress->Watch(db);
       built = Build(&db, schema, progress, source);
       progress->Clear();
+      progress->Unwatch(db);
     }
   }
   if (built.ok()) {

@@ -221,6 +221,10 @@ void Progress::Watch(const Database& db) {
   watched_.push_back(db.get());
 }
 
+void Progress::Unwatch(const Database& db) {
+  if (std::erase(watched_, db.get()) > 0) sqlite3_progress_handler(db.get(), 0, nullptr, nullptr);
+}
+
 int Progress::Tick(void* self) {
   static_cast<Progress*>(self)->Draw();
   return 0;

@@ -81,8 +81,10 @@ class Progress {
   void Set(int64_t done, std::string detail = "");
   bool enabled() const { return enabled_; }
 
-  // Keeps the line moving while SQLite works on one long statement.
+  // Keeps the line moving while SQLite works on one long statement. Unwatch before the database is
+  // closed, if this lives longer.
   void Watch(const Database& db);
+  void Unwatch(const Database& db);
   void Clear();
 
  private:
