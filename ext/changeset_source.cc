@@ -27,8 +27,7 @@ Status ChangesetSource::Start(const Have& have, Selection selection, size_t max_
   if (!c_->stores().merge.empty()) {
     return Status::Error(
         "crsql_changesets: this transaction has merged rows that wait for others, or for its end, "
-        "as "
-        "the table refuses them so far: COMMIT first");
+        "as the table refuses them so far: COMMIT first");
   }
   TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c_, scope_, &common_.until));
   common_.tables = scope_;
