@@ -4,13 +4,6 @@
 # shellcheck source=tests/cli/lib.sh
 source "$(dirname "$0")/lib.sh"
 mkdir d
-server=
-clean_up() {
-  [ -z "$server" ] || kill "$server" 2>/dev/null
-  # shellcheck disable=SC2154 # lib.sh makes it
-  rm -rf "$work"
-}
-trap clean_up EXIT
 
 # What lies in d: every file, its content, size and times; but for the empty WAL and its index, which
 # reading a database in WAL mode leaves.
@@ -78,20 +71,11 @@ sent=$(value "j['to_send']['transactions'], j['to_send']['rows'], j['to_send']['
 bound=$(value "j['to_receive']['transactions_at_most']")
 expect 0 sync d/a.db --exec "'$TRIBUTARY' session d/b.db" --dry-run
 has out 'at most'
-"$TRIBUTARY" session d/b.db --listen 0 2>served </dev/null &
-server=$!
-for _ in $(seq 100); do
-  port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' served)
-  [ -z "$port" ] || break
-  sleep 0.1
-done
+serve d/b.db
 dry 0 sync d/a.db "tcp://127.0.0.1:$port"
 is "$(value "j['to_send']['transactions'], j['to_send']['rows'], j['to_send']['cells']")" "$sent"
 lacks served 'tributary:'
-kill "$server"
-wait "$server" 2>err
-is $? 0
-server=
+stop_server
 json 0 sync d/a.db --exec "'$TRIBUTARY' session d/b.db"
 is "$(value "j['sent']['transactions'], j['sent']['rows'], j['sent']['cells']")" "$sent"
 checks=$((checks + 1))

@@ -9,7 +9,12 @@ if [ -z "${SHARED_DATA:-}" ] && [ -d "$source_dir/../shared/data" ]; then
   SHARED_DATA=$(cd "$source_dir/../shared/data" && pwd)
 fi
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+servers=() # what serve has started and may still run
+clean_up() {
+  [ ${#servers[@]} = 0 ] || kill "${servers[@]}" 2>/dev/null
+  rm -rf "$work"
+}
+trap clean_up EXIT
 cd "$work" || exit 1
 unset NO_COLOR
 failures=0 checks=0
@@ -93,6 +98,25 @@ checksum() { sha256sum <"$1"; }
 unchanged() {
   is "$(checksum "$1")" "$2"
   is "$(compgen -G "$1-*")" ''
+}
+
+# serve DB [OPTIONS]: a session that listens; sets port and server, and writes to served.
+serve() {
+  "$TRIBUTARY" session "$@" --listen 0 2>served </dev/null &
+  server=$!
+  servers+=("$server")
+  for _ in $(seq 100); do
+    port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' served)
+    [ -z "$port" ] || return 0
+    sleep 0.1
+  done
+  fail "session $* does not listen"
+}
+
+stop_server() {
+  kill "$server"
+  wait "$server"
+  is $? 0
 }
 
 finish() {

@@ -3,13 +3,6 @@
 # TCP, a folder, backup and restore. Two sessions in memory: tests/session/real_data_test.cc.
 # shellcheck source=tests/cli/lib.sh
 source "$(dirname "$0")/lib.sh"
-server=
-clean_up() {
-  [ -z "$server" ] || kill "$server" 2>/dev/null
-  # shellcheck disable=SC2154 # lib.sh makes it
-  rm -rf "$work"
-}
-trap clean_up EXIT
 
 # edit REPLICA ROUND: what is edited in it. Many of the same cells as in the others.
 edit_chinook() {
@@ -46,23 +39,6 @@ equal() { # equal DB...: the same, and sound
   done
   is "$(problems "${@: -1}")" "$original_problems"
 }
-serve() {
-  "$TRIBUTARY" session "$1" --listen 0 2>served </dev/null &
-  server=$!
-  for _ in $(seq 100); do
-    port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' served)
-    [ -z "$port" ] || return 0
-    sleep 0.1
-  done
-  fail "session $1 does not listen"
-}
-stop_server() {
-  kill "$server"
-  wait "$server"
-  is $? 0
-  server=
-}
-
 # through NAME: the database is 1.db, not replicated yet; its edits are edit_NAME.
 through() {
   local edit=edit_$1 db

@@ -3,32 +3,6 @@
 # middle, and with what is no other side.
 # shellcheck source=tests/cli/lib.sh
 source "$(dirname "$0")/lib.sh"
-servers=()
-clean_up() {
-  [ ${#servers[@]} = 0 ] || kill "${servers[@]}" 2>/dev/null
-  # shellcheck disable=SC2154 # lib.sh makes it
-  rm -rf "$work"
-}
-trap clean_up EXIT
-
-# serve DB [OPTIONS]: listens; sets port and server.
-serve() {
-  "$TRIBUTARY" session "$@" --listen 0 2>served </dev/null &
-  server=$!
-  servers+=("$server")
-  for _ in $(seq 100); do
-    port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' served)
-    [ -z "$port" ] || return 0
-    sleep 0.1
-  done
-  fail "session $* does not listen"
-}
-
-stop_server() {
-  kill "$server"
-  wait "$server"
-  is $? 0
-}
 
 digest() { sql "$1" 'SELECT crsql_digest()'; }
 equal() { is "$(digest "$1")" "$(digest "$2")"; }

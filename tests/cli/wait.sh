@@ -2,13 +2,6 @@
 # Read-your-writes: tokens, tributary wait, sync --live --until.
 # shellcheck source=tests/cli/lib.sh
 source "$(dirname "$0")/lib.sh"
-server=
-clean_up() {
-  [ -z "$server" ] || kill "$server" 2>/dev/null
-  # shellcheck disable=SC2154 # lib.sh makes it
-  rm -rf "$work"
-}
-trap clean_up EXIT
 token() { sql "$1" 'SELECT crsql_token()'; }
 
 replicas a.db b.db
@@ -69,13 +62,7 @@ sql b.db "PRAGMA journal_mode = DELETE" >out
 
 # A live session that ends once it is seen: what the other side gets meanwhile.
 replicas c.db
-"$TRIBUTARY" session a.db --listen 0 2>served </dev/null &
-server=$!
-for _ in $(seq 100); do
-  port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' served)
-  [ -z "$port" ] || break
-  sleep 0.1
-done
+serve a.db
 sql c.db "INSERT INTO note VALUES(7, 'of c', NULL, NULL)"
 token=$(token c.db)
 "$TRIBUTARY" sync b.db "tcp://127.0.0.1:$port" --live --until "$token" --for 20 >live.out 2>live.err </dev/null &
@@ -94,10 +81,7 @@ sql c.db "INSERT INTO note VALUES(8, 'stays there', NULL, NULL)"
 expect 1 sync b.db "tcp://127.0.0.1:$port" --live --until "$(token c.db)" --for 0.3
 has err 'b.db: not seen yet'
 one_line_error
-kill "$server"
-wait "$server"
-is $? 0
-server=
+stop_server
 
 # What is no token, no time, no replica.
 for bad in '' garbage 'A' '2026-11-23 12:00' "${token}x*" "${token:0:6}"; do
