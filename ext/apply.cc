@@ -9,7 +9,7 @@
 #include "ext/apply_body.h"
 #include "ext/knowledge.h"
 #include "ext/merge.h"
-#include "ext/upgrade.h"
+#include "ext/renew.h"
 #include "sync/changeset/frame.h"
 
 namespace tributary {
@@ -73,6 +73,7 @@ class Applier {
     TRIBUTARY_RETURN_IF_ERROR(c_->Refresh());
     if (c_->HasUnflushedWrites()) TRIBUTARY_RETURN_IF_ERROR(c_->Flush());
     const ScopedQuiet quiet(c_);
+    TRIBUTARY_RETURN_IF_ERROR(NoticeColumns(c_));
     Scope scope;
     TRIBUTARY_RETURN_IF_ERROR(ScopeOf(c_, header_, &scope));
     key_ = TransferKey(std::move(scope), header_);

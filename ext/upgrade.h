@@ -18,13 +18,6 @@ Status AsReplicated(Connection* connection, std::string_view schema, std::string
 // Removes triggers and metadata; the rows stay. Nothing happens where it is not replicated.
 Status AsOrdinary(Connection* connection, std::string_view table);
 
-// Notes that what this replica knows is not of these tables, none of which it has, either.
-// REQUIRES: a write transaction.
-Status AddDropped(Connection* connection, const std::vector<std::string>& names);
-
-// Makes the BEFORE INSERT trigger that reports rows about to be replaced (T1).
-Status CreateReplaceTrigger(Connection* connection, const Table& table);
-
 }  // namespace tributary
 
 #endif  // TRIBUTARY_EXT_UPGRADE_H_
