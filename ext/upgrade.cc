@@ -101,37 +101,6 @@ Status SetName(Connection* c, const Table& t) {
   return s.Run();
 }
 
-// Numbers are never used again: the log may still name a table that is gone.
-Status AddTable(sqlite3* db, const std::string& name, int64_t* id) {
-  Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(
-      s.Prepare(db,
-                "INSERT INTO crsql_master(key, value) VALUES ('last_table_id', 1) "
-                "ON CONFLICT(key) DO UPDATE SET value = value + 1 RETURNING value"));
-  bool row;
-  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
-  *id = s.Int(0);
-  TRIBUTARY_RETURN_IF_ERROR(s.Run());
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db, "INSERT INTO crsql_tables(id, name) VALUES (?1, ?2)"));
-  s.Bind(1, *id);
-  s.BindText(2, name);
-  return s.Run();
-}
-
-Status AddToCatalog(Connection* c, const std::string& name, int64_t* id) {
-  sqlite3* db = c->db();
-  TRIBUTARY_RETURN_IF_ERROR(RemoveDropped(c, name));
-  TRIBUTARY_RETURN_IF_ERROR(AddTable(db, name, id));
-  Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db,
-                                      "INSERT INTO crsql_columns(table_id, id, name) "
-                                      "SELECT ?1, row_number() OVER (ORDER BY cid) - 1, name "
-                                      "FROM pragma_table_info(?2, 'main') WHERE pk = 0"));
-  s.Bind(1, *id);
-  s.BindText(2, name);
-  return s.Run();
-}
-
 struct RenewedTable {
   std::unique_ptr<Table> table;
   bool has_new_columns;
@@ -204,6 +173,41 @@ Status LoadRenewed(Connection* c, Renewed* renewed) {
 
 }  // namespace
 
+// Numbers are never used again: the log may still name a table that is gone.
+Status AddTable(sqlite3* db, const std::string& name, int64_t* id) {
+  Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db,
+                "INSERT INTO crsql_master(key, value) VALUES ('last_table_id', 1) "
+                "ON CONFLICT(key) DO UPDATE SET value = value + 1 RETURNING value"));
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+  *id = s.Int(0);
+  TRIBUTARY_RETURN_IF_ERROR(s.Run());
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db, "INSERT INTO crsql_tables(id, name) VALUES (?1, ?2)"));
+  s.Bind(1, *id);
+  s.BindText(2, name);
+  return s.Run();
+}
+
+Status MakeReplicated(sqlite3* db, const std::string& name, std::unique_ptr<Table>* table) {
+  int64_t id;
+  TRIBUTARY_RETURN_IF_ERROR(AddTable(db, name, &id));
+  Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db,
+                                      "INSERT INTO crsql_columns(table_id, id, name) "
+                                      "SELECT ?1, row_number() OVER (ORDER BY cid) - 1, name "
+                                      "FROM pragma_table_info(?2, 'main') WHERE pk = 0"));
+  s.Bind(1, id);
+  s.BindText(2, name);
+  TRIBUTARY_RETURN_IF_ERROR(s.Run());
+  *table = std::make_unique<Table>(db, id, name);
+  TRIBUTARY_RETURN_IF_ERROR((*table)->Load());
+  // Such as the catalog does not know: cr-sqlite's, copied ones, or the catalog was damaged.
+  TRIBUTARY_RETURN_IF_ERROR(DropTriggers(db, **table, "_trig"));
+  return CreateTriggers(db, **table);
+}
+
 Status AsReplicated(Connection* c, std::string_view schema, std::string_view table,
                     std::string* warning) {
   TRIBUTARY_RETURN_IF_ERROR(c->Ready());
@@ -225,15 +229,11 @@ Status AsReplicated(Connection* c, std::string_view schema, std::string_view tab
                                              : FreeName(c, name, &renewed));
   TRIBUTARY_RETURN_IF_ERROR(LoadRenewed(c, &renewed));
   if (known != nullptr) return savepoint.Release();
-  int64_t id;
-  TRIBUTARY_RETURN_IF_ERROR(AddToCatalog(c, name, &id));
-  Table added(db, id, name);
-  TRIBUTARY_RETURN_IF_ERROR(added.Load());
-  // Such as the catalog does not know: copied ones, or the catalog was damaged.
-  TRIBUTARY_RETURN_IF_ERROR(DropTriggers(db, added, "_trig"));
-  TRIBUTARY_RETURN_IF_ERROR(CreateTriggers(db, added));
+  TRIBUTARY_RETURN_IF_ERROR(RemoveDropped(c, name));
+  std::unique_ptr<Table> added;
+  TRIBUTARY_RETURN_IF_ERROR(MakeReplicated(db, name, &added));
   TRIBUTARY_RETURN_IF_ERROR(c->ForgetSchema());
-  TRIBUTARY_RETURN_IF_ERROR(LogBackfill(c, &added));
+  TRIBUTARY_RETURN_IF_ERROR(LogBackfill(c, added.get()));
   return savepoint.Release();
 }
 
