@@ -20,21 +20,25 @@ Status CreateMissingTriggers(sqlite3* db, const Table& t) {
   return t.traits().is_altering ? CreateAlterTriggers(db, t) : CreateTriggers(db, t);
 }
 
-Status AddToCatalog(Connection* c, const std::string& name, int64_t* id) {
-  sqlite3* db = c->db();
-  TRIBUTARY_RETURN_IF_ERROR(RemoveDropped(c, name));
-  TRIBUTARY_RETURN_IF_ERROR(AddTable(db, name, id));
+}  // namespace
+
+Status MakeReplicated(sqlite3* db, const std::string& name, std::unique_ptr<Table>* table) {
+  int64_t id;
+  TRIBUTARY_RETURN_IF_ERROR(AddTable(db, name, &id));
   Statement s;
   TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db,
                                       "INSERT INTO crsql_columns(table_id, id, name) "
                                       "SELECT ?1, row_number() OVER (ORDER BY cid) - 1, name "
                                       "FROM pragma_table_info(?2, 'main') WHERE pk = 0"));
-  s.Bind(1, *id);
+  s.Bind(1, id);
   s.BindText(2, name);
-  return s.Run();
+  TRIBUTARY_RETURN_IF_ERROR(s.Run());
+  *table = std::make_unique<Table>(db, id, name);
+  TRIBUTARY_RETURN_IF_ERROR((*table)->Load());
+  // Such as the catalog does not know: cr-sqlite's, copied ones, or the catalog was damaged.
+  TRIBUTARY_RETURN_IF_ERROR(DropTriggers(db, name, kAllTriggers));
+  return CreateTriggers(db, **table);
 }
-
-}  // namespace
 
 Status AsReplicated(Connection* c, std::string_view schema, std::string_view table,
                     std::string* warning) {
@@ -59,15 +63,11 @@ Status AsReplicated(Connection* c, std::string_view schema, std::string_view tab
     return savepoint.Release();
   }
   TRIBUTARY_RETURN_IF_ERROR(FreeName(c, name));
-  int64_t id;
-  TRIBUTARY_RETURN_IF_ERROR(AddToCatalog(c, name, &id));
-  Table added(db, id, name);
-  TRIBUTARY_RETURN_IF_ERROR(added.Load());
-  // Such as the catalog does not know: copied ones, or the catalog was damaged.
-  TRIBUTARY_RETURN_IF_ERROR(DropTriggers(db, name, kAllTriggers));
-  TRIBUTARY_RETURN_IF_ERROR(CreateTriggers(db, added));
+  TRIBUTARY_RETURN_IF_ERROR(RemoveDropped(c, name));
+  std::unique_ptr<Table> added;
+  TRIBUTARY_RETURN_IF_ERROR(MakeReplicated(db, name, &added));
   TRIBUTARY_RETURN_IF_ERROR(c->ForgetSchema());
-  TRIBUTARY_RETURN_IF_ERROR(LogBackfill(c, &added));
+  TRIBUTARY_RETURN_IF_ERROR(LogBackfill(c, added.get()));
   return savepoint.Release();
 }
 

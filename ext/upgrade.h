@@ -2,6 +2,7 @@
 #ifndef TRIBUTARY_EXT_UPGRADE_H_
 #define TRIBUTARY_EXT_UPGRADE_H_
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,10 @@ Status AsReplicated(Connection* connection, std::string_view schema, std::string
 
 // Removes triggers and metadata; the rows stay. Nothing happens where it is not replicated.
 Status AsOrdinary(Connection* connection, std::string_view table);
+
+// What is left of that for a table which is eligible and not replicated: the catalog's entries and
+// new triggers. REQUIRES: a write transaction; the caller logs the rows.
+Status MakeReplicated(sqlite3* db, const std::string& name, std::unique_ptr<Table>* table);
 
 }  // namespace tributary
 
