@@ -21,8 +21,8 @@ constexpr const char* kMoves[] = {
     "UPDATE crsql_log_late SET site = :p WHERE site = 0 AND version <= :n",
     "UPDATE crsql_log_late SET version = :n - version WHERE site = 0",
     "UPDATE crsql_log_late SET version = -version WHERE site = 0",
-    "INSERT INTO crsql_log_covered SELECT :p, min(version, :n) FROM crsql_log_covered WHERE NOT "
-    "site",
+    ("INSERT INTO crsql_log_covered SELECT :p, min(version, :n) FROM crsql_log_covered "
+     "WHERE site = 0"),
     "UPDATE crsql_log_covered SET version = max(version - :n, 0) WHERE site = 0",
     "UPDATE crsql_log_filters SET ranges = crsql_internal_reattribute(ranges, :p, :n, 0)",
     ("UPDATE crsql_rows SET clock = crsql_internal_reattribute(clock, :p, :n, 1) "
