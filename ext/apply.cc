@@ -146,9 +146,10 @@ class Applier {
     SiteId own;
     TRIBUTARY_RETURN_IF_ERROR(c_->stores().sites.Own(&own));
     if (header_.sender == own && !header_.covers.empty() && !AllKnown()) {
-      return Wrong(
+      return Wrong(absl::StrCat(
           "the changeset comes from a replica with this one's own site id and has news: one of the "
-          "two files was copied from the other");
+          "two files was copied from the other: ",
+          kCopyRemedy));
     }
     return CheckOwnVersion(c_, "crsql_apply", header_.until.Of(own));
   }

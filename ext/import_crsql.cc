@@ -9,6 +9,7 @@
 #include "ext/eligibility.h"
 #include "ext/import_clocks.h"
 #include "ext/import_log.h"
+#include "ext/renew.h"
 #include "ext/storage.h"
 #include "ext/upgrade.h"
 

@@ -183,7 +183,7 @@ Status CheckOwnVersion(Connection* c, const char* who, DbVersion version) {
   return Status::Error(
       absl::StrCat(who, ": a change claims to be this site's own at db_version ", version.value,
                    ", but this file has only issued ", last.value,
-                   ": the file was restored or copied from one that is still in use"));
+                   ": it was restored, or copied from one that is still in use: ", kCopyRemedy));
 }
 
 Status FlushMerge(Connection* c, bool final) {

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "ext/import_crsql.h"
+#include "ext/sites.h"
 
 namespace tributary {
 namespace {
@@ -83,14 +84,10 @@ Status CreateStorage(sqlite3* db) {
       s.Prepare(db, "INSERT INTO main.crsql_master(key, value) VALUES ('tributary_format', ?1)"));
   s.Bind(1, kStorageFormat);
   TRIBUTARY_RETURN_IF_ERROR(s.Run());
-  // A random UUID, version 4.
-  unsigned char id[16];
-  sqlite3_randomness(sizeof id, id);
-  id[6] = (id[6] & 0x0f) | 0x40;
-  id[8] = (id[8] & 0x3f) | 0x80;
+  const SiteId id = RandomSiteId();
   TRIBUTARY_RETURN_IF_ERROR(
       s.Prepare(db, "INSERT INTO main.crsql_site_id(site_id, ordinal) VALUES (?1, 0)"));
-  s.BindBlob(1, {reinterpret_cast<const char*>(id), sizeof id});
+  s.BindBlob(1, BytesOf(id));
   return s.Run();
 }
 
