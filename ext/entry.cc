@@ -7,6 +7,7 @@
 #include "ext/changeset_functions.h"
 #include "ext/changeset_table.h"
 #include "ext/connection.h"
+#include "ext/fract_index.h"
 #include "ext/functions.h"
 #include "ext/guard.h"
 #include "ext/inspect.h"
@@ -82,6 +83,7 @@ Status RegisterAll(Connection* c) {
   TRIBUTARY_RETURN_IF_ERROR(RegisterInspectTables(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterChangesetFunctions(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterChangesetTable(c));
+  TRIBUTARY_RETURN_IF_ERROR(RegisterFractFunctions(c));
   return RegisterPendingRows(c);
 }
 

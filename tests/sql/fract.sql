@@ -1,0 +1,28 @@
+-- crsql_fract_as_ordered: what it makes, and its errors.
+CREATE TABLE todo(id TEXT PRIMARY KEY NOT NULL, list INT, ord TEXT);
+SELECT crsql_as_crr('todo');
+SELECT crsql_fract_as_ordered('todo', 'ord', 'list');
+SELECT type, name, tbl_name FROM sqlite_schema WHERE name LIKE '%fractindex%' ORDER BY name;
+SELECT name FROM pragma_table_info('todo_fractindex');
+SELECT sql FROM sqlite_schema WHERE name LIKE '%fractindex%' ORDER BY name;
+INSERT INTO todo VALUES ('milk', 1, 1), ('bread', 1, 1), ('salt', 1, -1), ('other', 2, 1);
+SELECT id, ord FROM todo WHERE list = 1 ORDER BY ord;
+INSERT INTO todo_fractindex(id, list, after_id) VALUES ('eggs', 1, 'milk');
+UPDATE todo_fractindex SET after_id = 'bread' WHERE id = 'salt';
+SELECT id, ord FROM todo WHERE list = 1 ORDER BY ord;
+SELECT "table", cid, val, col_version, db_version, seq FROM crsql_changes WHERE cid = 'ord';
+SELECT crsql_fract_key_between(NULL, NULL), crsql_fract_key_between('a ', NULL);
+SELECT crsql_fract_key_between('a ', 'a ');
+SELECT crsql_fract_key_between('1', NULL);
+SELECT crsql_fract_as_ordered('todo');
+SELECT crsql_fract_as_ordered('nosuch', 'ord');
+SELECT crsql_fract_as_ordered('todo_fractindex', 'ord');
+SELECT crsql_fract_as_ordered('todo', 'ord', 'lists');
+SELECT crsql_fract_as_ordered('todo', 'ord', 'list', 'LIST');
+SELECT crsql_fract_as_ordered('todo', 'ord', 'ord');
+CREATE TABLE nokey(a, b);
+SELECT crsql_fract_as_ordered('nokey', 'a');
+CREATE TABLE nocase(a INTEGER PRIMARY KEY, b COLLATE NOCASE);
+SELECT crsql_fract_as_ordered('nocase', 'b');
+SELECT crsql_fract_fix_conflict_return_old_key('todo', 'ord', 'list');
+SELECT crsql_fract_fix_conflict_return_old_key('todo', 'ord', 'list', -1, 'id');
