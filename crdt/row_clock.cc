@@ -280,6 +280,24 @@ void RowClock::Compact(const Layouts& layouts) {
   SetBase(first.version, first.stamp, layouts.current_number());
 }
 
+bool RowClock::Reattribute(SiteOrdinal peer, DbVersion last) {
+  bool changed = false;
+  const auto move = [&](auto* s) {
+    if (s->site != kOwnSite || (s->version > last && last == DbVersion(0))) return;
+    changed = true;
+    if (s->version <= last) {
+      s->site = peer;
+    } else {
+      s->version = s->version + -last.value;
+    }
+  };
+  if (sentinel_) move(&*sentinel_);
+  if (rest_ == Rest::kBase) move(&base_);
+  for (CellClock& c : cells_) move(&c.stamp);
+  for (Birth& b : births_) move(&b);
+  return changed;
+}
+
 void RowClock::Encode(std::string* out) const {
   auto flags = static_cast<uint8_t>(rest_);
   if (sentinel_) flags |= kHasSentinel;

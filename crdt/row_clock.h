@@ -152,6 +152,10 @@ class RowClock {
 
   void SetBirth(Birth b) { births_.assign(1, b); }
 
+  // This site's versions up to `last` become those of the site `peer`, the later ones are numbered
+  // from 1 on. False where that changes nothing.
+  bool Reattribute(SiteOrdinal peer, DbVersion last);
+
   void Encode(std::string* out) const;
   // False, with the clock unspecified, where the bytes are no record. Causal length, col_versions
   // and a base's seq beyond twice kMaxCounter are none.

@@ -9,7 +9,7 @@
 #include "ext/apply_body.h"
 #include "ext/knowledge.h"
 #include "ext/merge.h"
-#include "ext/upgrade.h"
+#include "ext/renew.h"
 #include "sync/changeset/frame.h"
 
 namespace tributary {
@@ -73,6 +73,7 @@ class Applier {
     TRIBUTARY_RETURN_IF_ERROR(c_->Refresh());
     if (c_->HasUnflushedWrites()) TRIBUTARY_RETURN_IF_ERROR(c_->Flush());
     const ScopedQuiet quiet(c_);
+    TRIBUTARY_RETURN_IF_ERROR(NoticeColumns(c_));
     Scope scope;
     TRIBUTARY_RETURN_IF_ERROR(ScopeOf(c_, header_, &scope));
     key_ = TransferKey(std::move(scope), header_);
@@ -145,9 +146,10 @@ class Applier {
     SiteId own;
     TRIBUTARY_RETURN_IF_ERROR(c_->stores().sites.Own(&own));
     if (header_.sender == own && !header_.covers.empty() && !AllKnown()) {
-      return Wrong(
+      return Wrong(absl::StrCat(
           "the changeset comes from a replica with this one's own site id and has news: one of the "
-          "two files was copied from the other");
+          "two files was copied from the other: ",
+          kCopyRemedy));
     }
     return CheckOwnVersion(c_, "crsql_apply", header_.until.Of(own));
   }

@@ -27,6 +27,7 @@ enum class OpKind : uint8_t {
   kMove,           // the key changed; perhaps columns, too; the new key was not alive
   kMoveOrReplace,  // likewise, but whether the new key was alive must be looked up
   kMoveReplace,    // likewise, and the new key was alive
+  kTouch,          // an update by a trigger that knows no column from that one on
 };
 
 struct Op {
@@ -90,8 +91,10 @@ class Capture {
   // (T1). Hashes do: a collision only bumps clocks that need not have been.
   absl::flat_hash_set<uint64_t> alive_before_insert;
 
-  // Changed columns of the row whose update is being reported in parts.
+  // Of the row whose update is being reported in parts: changed columns, and how many the trigger
+  // knows.
   std::vector<ColumnId> changed_columns;
+  size_t reported_columns = 0;
 
   bool full() const { return list.bytes() >= kFlushBytes; }
   bool must_flush() const { return full() && (marks_.empty() || list.bytes() >= kMostBytes); }

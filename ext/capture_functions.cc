@@ -40,26 +40,27 @@ Status FindTable(Connection* c, sqlite3_value** argv, Table** table) {
   TRIBUTARY_RETURN_IF_ERROR(c->Join());
   const int64_t id = sqlite3_value_int64(argv[0]);
   TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Get(id, table));
-  if (*table != nullptr) return {};
+  if (*table != nullptr) {
+    if ((*table)->is_outdated()) c->stores().catalog.IsOutdated(id);
+    return {};
+  }
   return Status::Error(absl::StrCat(
       "a trigger of Tributary belongs to table number ", id,
       ", which is not in its catalog: the triggers were copied or the catalog was damaged; call "
       "crsql_as_crr on the table"));
 }
 
-Status CheckArguments(const Table& table, int per_key, int per_column, int argc) {
-  const int expected = 1 + per_key * static_cast<int>(table.key().size()) +
-                       per_column * static_cast<int>(table.columns().size());
-  if (argc == expected) return {};
-  return Status::Error(
-      absl::StrCat("table ", table.name(), " was altered after its triggers were made: expected ",
-                   expected, " values, got ", argc, "; call crsql_as_crr on it again"));
+Status WrongArguments(const Table& table, int argc) {
+  return Status::Error(absl::StrCat("a trigger of table ", table.name(), " passes ", argc,
+                                    " values, which is not what it needs: its triggers were "
+                                    "damaged; call crsql_as_crr on it again"));
 }
 
 // For triggers that pass one key.
 Status Begin(Connection* c, int argc, sqlite3_value** argv, Table** table) {
   TRIBUTARY_RETURN_IF_ERROR(FindTable(c, argv, table));
-  return CheckArguments(**table, 1, 0, argc);
+  const bool fits = static_cast<size_t>(argc) == 1 + (*table)->key().size();
+  return fits ? Status() : WrongArguments(**table, argc);
 }
 
 // After an operation was appended.
@@ -90,23 +91,12 @@ Status AfterInsert(Connection* c, int argc, sqlite3_value** argv) {
   return Finish(c);
 }
 
-Status AfterUpdate(Connection* c, int argc, sqlite3_value** argv) {
-  Table* table;
-  TRIBUTARY_RETURN_IF_ERROR(FindTable(c, argv, &table));
-  const bool in_parts = table->UpdatesInParts();
-  TRIBUTARY_RETURN_IF_ERROR(CheckArguments(*table, 2, in_parts ? 0 : 2, argc));
-  const size_t keys = table->key().size();
-  const size_t width = in_parts ? 0 : table->columns().size();
-  sqlite3_value** new_key = argv + 1;
-  sqlite3_value** old_key = new_key + keys;
-  sqlite3_value** new_cells = old_key + keys;
-  sqlite3_value** old_cells = new_cells + width;
+// A row's keys and changed columns, as an operation.
+Status AddUpdate(Connection* c, Table* table, sqlite3_value** new_key, sqlite3_value** old_key,
+                 absl::Span<const ColumnId> columns) {
   bool moved = false;
-  for (size_t i = 0; i < keys; i++) moved = moved || !Same(new_key[i], old_key[i]);
-  std::vector<ColumnId>& columns = c->capture.changed_columns;
-  if (!in_parts) columns.clear();
-  for (size_t i = 0; i < width; i++) {
-    if (!Same(new_cells[i], old_cells[i])) columns.push_back(table->columns()[i].id);
+  for (size_t i = 0; i < table->key().size(); i++) {
+    moved = moved || !Same(new_key[i], old_key[i]);
   }
   if (!moved && columns.empty()) return {};
   OpList& list = c->capture.list;
@@ -123,7 +113,76 @@ Status AfterUpdate(Connection* c, int argc, sqlite3_value** argv) {
     kind = can_replace ? OpKind::kMoveOrReplace : OpKind::kMove;
   }
   list.Add(kind, table->id(), start, size, old_size, columns);
+  return {};
+}
+
+// Columns from that one on may have changed, too.
+Status AddTouch(Connection* c, Table* table, sqlite3_value** key, ColumnId first) {
+  OpList& list = c->capture.list;
+  const size_t start = list.arena_size();
+  TRIBUTARY_RETURN_IF_ERROR(table->EncodeKey(key, list.arena()));
+  list.Add(OpKind::kTouch, table->id(), start, list.arena_size() - start, 0, {&first, 1});
+  return {};
+}
+
+Status AfterUpdate(Connection* c, int argc, sqlite3_value** argv) {
+  Table* table;
+  TRIBUTARY_RETURN_IF_ERROR(FindTable(c, argv, &table));
+  const size_t keys = table->key().size();
+  const size_t cells = static_cast<size_t>(argc) - 1 - 2 * keys;
+  const size_t width = cells / 2;
+  const size_t all = table->columns().size();
+  std::vector<ColumnId>& columns = c->capture.changed_columns;
+  size_t& reported = c->capture.reported_columns;
+  if (width > 0 || reported == 0) {
+    columns.clear();
+    reported = width;
+  }
+  if (static_cast<size_t>(argc) < 1 + 2 * keys || cells % 2 != 0 || width > all) {
+    return WrongArguments(*table, argc);
+  }
+  sqlite3_value** new_key = argv + 1;
+  sqlite3_value** old_key = new_key + keys;
+  sqlite3_value** new_cells = old_key + keys;
+  sqlite3_value** old_cells = new_cells + width;
+  for (size_t i = 0; i < width; i++) {
+    if (!Same(new_cells[i], old_cells[i])) columns.push_back(table->columns()[i].id);
+  }
+  const size_t before = c->capture.list.size();
+  TRIBUTARY_RETURN_IF_ERROR(AddUpdate(c, table, new_key, old_key, columns));
+  const bool lags = reported < all || !table->new_columns().empty();
+  if (reported < all) c->stores().catalog.IsOutdated(table->id());
+  // The transaction may have added columns itself, unnoticed so far: then the update was of these.
+  const bool nothing = c->capture.list.size() == before && !c->in_one_statement();
+  if (lags || nothing) {
+    const ColumnId first = reported < all ? table->columns()[reported].id : table->next_column_id();
+    TRIBUTARY_RETURN_IF_ERROR(AddTouch(c, table, new_key, first));
+  }
   columns.clear();
+  reported = 0;
+  return Finish(c);
+}
+
+// While the table is being altered: a column that was assigned to, and the row's key.
+Status UpdateCell(Connection* c, int argc, sqlite3_value** argv) {
+  Table* table;
+  TRIBUTARY_RETURN_IF_ERROR(FindTable(c, argv, &table));
+  if (static_cast<size_t>(argc) != 2 + table->key().size()) return WrongArguments(*table, argc);
+  const auto column = static_cast<ColumnId>(sqlite3_value_int64(argv[1]));
+  if (table->FindColumn(column) < 0) return {};
+  TRIBUTARY_RETURN_IF_ERROR(AddUpdate(c, table, argv + 2, argv + 2, {&column, 1}));
+  return Finish(c);
+}
+
+// Likewise: the first column that the triggers do not know, the new key, the old one.
+Status UpdateRow(Connection* c, int argc, sqlite3_value** argv) {
+  Table* table;
+  TRIBUTARY_RETURN_IF_ERROR(FindTable(c, argv, &table));
+  const size_t keys = table->key().size();
+  if (static_cast<size_t>(argc) != 2 + 2 * keys) return WrongArguments(*table, argc);
+  const auto first = static_cast<ColumnId>(sqlite3_value_int64(argv[1]));
+  TRIBUTARY_RETURN_IF_ERROR(AddUpdate(c, table, argv + 2, argv + 2 + keys, {}));
+  TRIBUTARY_RETURN_IF_ERROR(AddTouch(c, table, argv + 2, first));
   return Finish(c);
 }
 
@@ -135,11 +194,10 @@ Status UpdatePart(Connection* c, int argc, sqlite3_value** argv) {
   const auto first = static_cast<size_t>(sqlite3_value_int64(argv[1]));
   const auto n = static_cast<size_t>(argc - 2) / 2;
   const size_t columns = table->columns().size();
-  if (n > columns || first > columns - n) {
-    return CheckArguments(*table, 2, 2, argc);
-  }
+  if (n > columns || first > columns - n) return WrongArguments(*table, argc);
   std::vector<ColumnId>& changed = c->capture.changed_columns;
   if (first == 0) changed.clear();
+  c->capture.reported_columns = first + n;
   for (size_t i = 0; i < n; i++) {
     if (!Same(argv[2 + i], argv[2 + n + i])) changed.push_back(table->columns()[first + i].id);
   }
@@ -211,6 +269,8 @@ Status RegisterCaptureFunctions(Connection* c) {
   } functions[] = {
       {"crsql_after_insert", CaptureFunction<AfterInsert>, nullptr},
       {"crsql_update_part", nullptr, CaptureFunction<UpdatePart>},
+      {"crsql_update_cell", nullptr, CaptureFunction<UpdateCell>},
+      {"crsql_update_row", nullptr, CaptureFunction<UpdateRow>},
       {"crsql_after_update", nullptr, CaptureFunction<AfterUpdate>},
       {"crsql_after_delete", nullptr, CaptureFunction<AfterDelete>},
       {"crsql_before_replace", CaptureFunction<BeforeReplace>, nullptr},

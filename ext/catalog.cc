@@ -34,9 +34,12 @@ char OwnTrigger(std::string_view name) {
 struct Catalog::Schema {
   std::map<std::string, std::string> insert_triggers;  // ours, and their tables
   std::set<std::string> replaced;                      // tables with a __crsql_rtrig
-  std::set<std::string> triggered;                     // with triggers of others
-  std::set<std::string> replacing;                     // whose own text has the word "replace"
-  bool triggers_replace = false;                       // that of some trigger of others has it
+  std::set<std::string> reporting_updates;             // those with a __crsql_utrig
+  std::set<std::string> altering;                      // those with a __crsql_aktrig
+  bool has_history = false;
+  std::set<std::string> triggered;  // with triggers of others
+  std::set<std::string> replacing;  // whose own text has the word "replace"
+  bool triggers_replace = false;    // that of some trigger of others has it
   bool temp_triggers = false;
 };
 
@@ -58,6 +61,9 @@ Status Catalog::ReadSchema(Schema* schema) {
       schema->temp_triggers = true;
     } else if (kind == 0) {
       if (replaces) schema->replacing.insert(table);
+      schema->has_history = schema->has_history || s.Text(1) == "crsql_former";
+    } else if (absl::EndsWithIgnoreCase(s.Text(1), "__crsql_aktrig")) {
+      schema->altering.insert(table);
     } else if (const char own = OwnTrigger(s.Text(1)); own == 0) {
       schema->triggered.insert(table);
       schema->triggers_replace = schema->triggers_replace || replaces;
@@ -65,6 +71,8 @@ Status Catalog::ReadSchema(Schema* schema) {
       schema->insert_triggers.emplace(s.Text(1), s.Text(2));
     } else if (own == 'r') {
       schema->replaced.insert(table);
+    } else if (own == 'u') {
+      schema->reporting_updates.insert(table);
     }
   }
 }
@@ -90,9 +98,14 @@ Status Catalog::List() {
          .traits = {
              .can_replace = schema.replacing.contains(table) || schema.triggers_replace,
              .has_replace_trigger = schema.replaced.contains(table),
+             .has_update_trigger = schema.reporting_updates.contains(table),
+             .is_altering = schema.altering.contains(table),
+             .is_renamed = trigger->second != s.Text(1),
+             .has_history = schema.has_history,
              .has_user_triggers = schema.triggered.contains(table) || schema.temp_triggers}});
   }
   has_temp_triggers_ = schema.temp_triggers;
+  has_history_ = schema.has_history;
   listed_ = true;
   return {};
 }
@@ -120,12 +133,40 @@ Status Catalog::Load(int64_t id, Table** table) {
   return Use(&*it, table);
 }
 
-Status Catalog::Find(std::string_view name, Table** table) {
+Status Catalog::FindPresent(std::string_view name, Table** table) {
   *table = nullptr;
   TRIBUTARY_RETURN_IF_ERROR(List());
   for (Entry& e : entries_) {
     if (e.name == name) return Use(&e, table);
   }
+  return {};
+}
+
+Status Catalog::Find(std::string_view name, Table** table) {
+  TRIBUTARY_RETURN_IF_ERROR(FindPresent(name, table));
+  if (*table != nullptr || !has_history_) return {};
+  Statement s;
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db_, "SELECT table_id FROM crsql_former WHERE id = -1 AND name = ?1"));
+  s.BindText(1, name);
+  for (;;) {
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+    if (!row || *table != nullptr) return {};
+    TRIBUTARY_RETURN_IF_ERROR(Get(s.Int(0), table));
+  }
+}
+
+std::string Catalog::DroppedColumn(std::string_view table, std::string_view column) {
+  return absl::StrCat(table, "\x1f", column);
+}
+
+Status Catalog::Has(std::string_view dropped, bool* has) {
+  const size_t end = dropped.find('\x1f');
+  Table* table;
+  TRIBUTARY_RETURN_IF_ERROR(Find(dropped.substr(0, end), &table));
+  *has = table != nullptr &&
+         (end == std::string_view::npos || table->FindColumn(dropped.substr(end + 1)) >= 0);
   return {};
 }
 

@@ -4,8 +4,9 @@
 #include "absl/strings/str_cat.h"
 #include "ext/flush.h"
 #include "ext/merge.h"
+#include "ext/renew.h"
 #include "ext/storage.h"
-#include "ext/upgrade.h"
+#include "ext/triggers.h"
 
 namespace tributary {
 
@@ -29,6 +30,7 @@ Status Connection::Join() {
       stores_->join.PrepareOnce(db_, "INSERT INTO crsql_transaction(n) VALUES (NULL)"));
   TRIBUTARY_RETURN_IF_ERROR(stores_->join.Run());
   joined_ = true;
+  in_one_statement_ = sqlite3_get_autocommit(db_) != 0;
   stores_->log.Hold();
   if (committed_data_version_ != DataVersion()) ForgetFile();
   return NoticeSchemaChange();
@@ -52,6 +54,20 @@ Status Connection::NoticeSchemaChange() {
   }
   schema_changes_ = changes;
   // SQLite prepares all statements anew when the TEMP schema has changed, too.
+  return ForgetSchema();
+}
+
+Status Connection::NoticeAlter(bool* changed) {
+  *changed = false;
+  if (in_one_statement_) return {};
+  Statement& s = stores_->schema_version;
+  TRIBUTARY_RETURN_IF_ERROR(s.PrepareOnce(db_, "PRAGMA main.schema_version"));
+  const ScopedReset reset(&s);
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+  *changed = row && s.Int(0) != schema_version_;
+  if (!*changed) return {};
+  schema_version_ = s.Int(0);
   return ForgetSchema();
 }
 
@@ -186,13 +202,13 @@ Status Connection::OnSync() {
     Table* table = nullptr;
     Status made = stores_->catalog.Get(id, &table);
     if (made.ok() && table != nullptr && !table->traits().has_replace_trigger) {
-      made = CreateReplaceTrigger(this, *table);
+      made = CreateReplaceTrigger(db_, *table);
     }
     // Without the trigger the log is asked: slower, as right. So a failure is no reason to fail,
     // but for those that made SQLite roll back the whole transaction.
     if (!made.ok() && sqlite3_txn_state(db_, "main") != SQLITE_TXN_WRITE) return made;
   }
-  return {};
+  return RenewTriggers(this);
 }
 
 void Connection::OnEnd(bool committed) {
@@ -200,6 +216,7 @@ void Connection::OnEnd(bool committed) {
   uncaptured_write_ = false;
   held_at_.clear();
   joined_ = false;
+  alterations = 0;
   ts = 0;
   merge_equal_values_ = -1;
   capture.End();

@@ -44,6 +44,7 @@ struct Stores {
   MergeBuffer merge;
   std::unique_ptr<FoldMemory> fold_memory;  // while no fold uses it
   Statement join;
+  Statement schema_version;
   Statement restore_changes;
 };
 
@@ -65,6 +66,8 @@ class Connection {
   // Settings and per-transaction values that SQL can set.
   int64_t sync_bit = 0;
   uint64_t ts = 0;
+  // How many savepoints crsql_begin_alter has open.
+  int alterations = 0;
   // A merge is writing a base table: triggers may run, but nothing of ours may change under it.
   bool merging = false;
   // Statements of ours run that begin no savepoint worth the name: nothing is flushed for them, as
@@ -139,6 +142,8 @@ class Connection {
   // What was held (base_writer.h) when a savepoint began, by its level.
   std::vector<std::pair<int, MergeBuffer>> held_at_;
   bool joined_ = false;
+  bool in_one_statement_ = false;
+  int64_t schema_version_ = -1;  // when NoticeAlter last looked
   bool uncaptured_write_ = false;
   bool syncing_ = false;
   // The file may have part of what a flush that failed had to write. A rollback to a savepoint
@@ -170,6 +175,10 @@ class Connection {
   void ForgetFile();
 
  public:
+  // Whether the transaction consists of one statement, so that it cannot alter a table.
+  bool in_one_statement() const { return in_one_statement_; }
+  // Notices that this transaction itself has changed the schema.
+  Status NoticeAlter(bool* changed);
   // Whether the transaction is being committed.
   bool syncing() const { return syncing_; }
 };

@@ -1,5 +1,7 @@
 #include "ext/digest_sql.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "crdt/coding.h"
 #include "crdt/packed.h"
@@ -18,14 +20,23 @@ void PutString(std::string* out, std::string_view s) {
 void PutInt(std::string* out, int64_t v) { PutVarint(out, static_cast<uint64_t>(v)); }
 
 Status DigestRows(Connection* c, const Table& table, Digest* digest) {
+  // By name: replicas may have added columns in another order, and not have written to them yet.
+  std::vector<std::string> columns_by_name = table.new_columns();
+  for (const DataColumn& d : table.columns()) columns_by_name.push_back(d.name);
+  std::sort(columns_by_name.begin(), columns_by_name.end());
   std::string names;
+  std::string record("table");
+  PutString(&record, table.name());
   for (const KeyColumn& k : table.key()) absl::StrAppend(&names, QuoteName(k.name), ", ");
-  for (const DataColumn& d : table.columns()) absl::StrAppend(&names, QuoteName(d.name), ", ");
+  for (const std::string& name : columns_by_name) {
+    absl::StrAppend(&names, QuoteName(name), ", ");
+    PutString(&record, name);
+  }
+  digest->Add(record);
   Statement s;
   TRIBUTARY_RETURN_IF_ERROR(
       s.Prepare(c->db(), absl::StrCat("SELECT ", names, "1 FROM main.", QuoteName(table.name()))));
-  const int columns = static_cast<int>(table.key().size() + table.columns().size());
-  std::string record;
+  const int columns = static_cast<int>(table.key().size() + columns_by_name.size());
   for (;;) {
     bool row;
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));

@@ -12,6 +12,7 @@
 #include "ext/functions.h"
 #include "ext/guard.h"
 #include "ext/inspect.h"
+#include "ext/new_site_id.h"
 #include "ext/pending_rows.h"
 #include "ext/storage.h"
 #include "ext/transaction_table.h"
@@ -86,6 +87,7 @@ Status RegisterAll(Connection* c) {
   TRIBUTARY_RETURN_IF_ERROR(RegisterChangesetTable(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterFractFunctions(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterClset(c));
+  TRIBUTARY_RETURN_IF_ERROR(RegisterNewSiteId(c));
   return RegisterPendingRows(c);
 }
 

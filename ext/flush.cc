@@ -4,8 +4,10 @@
 #include <chrono>
 
 #include "absl/strings/str_cat.h"
+#include "ext/column_default.h"
 #include "ext/fold_rows.h"
 #include "ext/log_writer.h"
+#include "ext/renew.h"
 #include "ext/sweep.h"
 
 namespace tributary {
@@ -13,9 +15,11 @@ namespace {
 
 class Folder {
  public:
-  Folder(Connection* c, StampSource* source)
-      : list_(c->capture.list),
+  Folder(Connection* c, const std::vector<NewColumns>& added, StampSource* source)
+      : db_(c->db()),
+        list_(c->capture.list),
         stores_(c->stores()),
+        added_(added),
         source_(source),
         first_seq_(source->next()),
         memory_(stores_.fold_memory != nullptr ? std::move(stores_.fold_memory)
@@ -33,6 +37,7 @@ class Folder {
     TRIBUTARY_RETURN_IF_ERROR(LoadClocks());
     TRIBUTARY_RETURN_IF_ERROR(LookUpReplaced());
     for (size_t i = 0; i < list_.size(); i++) Fold(i);
+    for (const Touch& t : touched_) TRIBUTARY_RETURN_IF_ERROR(FoldTouch(t));
     TRIBUTARY_RETURN_IF_ERROR(Reconcile());
     TRIBUTARY_RETURN_IF_ERROR(StoreClocks());
     return WriteLog(log);
@@ -152,9 +157,11 @@ class Folder {
     if (at.row == kNoRow) return;
     const Layouts& layouts = rows_[at.row].table->layouts();
     FoldRow& row = rows_[at.row];
-    row.came = row.came || (op.kind != OpKind::kUpdate && op.kind != OpKind::kDelete);
+    row.came = row.came || (op.kind != OpKind::kUpdate && op.kind != OpKind::kDelete &&
+                            op.kind != OpKind::kTouch);
     row.went = row.went || op.kind == OpKind::kDelete;
     if (at.old_row != kNoRow) rows_[at.old_row].went = true;
+    if (op.kind == OpKind::kUpdate) NoteAdded(op.table, at.row);
     switch (op.kind) {
       case OpKind::kInsert:
       case OpKind::kInsertOrReplace:
@@ -166,6 +173,12 @@ class Folder {
       case OpKind::kUpdate:
         list_.Columns(op, &columns_);
         Clock(at.row, true)->Update(columns_, layouts, source_);
+        return;
+      case OpKind::kTouch:
+        list_.Columns(op, &columns_);
+        if (rows_[at.row].table->next_column_id() > columns_.front()) {
+          touched_.push_back({at.row, columns_.front()});
+        }
         return;
       case OpKind::kDelete:
         Clock(at.row, true)->Delete(source_);
@@ -182,6 +195,63 @@ class Folder {
         return;
       }
     }
+  }
+
+  struct Touch {
+    uint32_t row;
+    ColumnId first;
+  };
+  // An update in a transaction that has added columns.
+  void NoteAdded(int64_t table, uint32_t row) {
+    for (const NewColumns& a : added_) {
+      if (a.table == table) touched_.push_back({row, a.first});
+    }
+  }
+  struct Default {
+    Table* table;
+    ColumnId column;
+    OwnedValue value;
+  };
+  Status IsDefault(Table* table, const DataColumn& column, sqlite3_value* value, bool* is) {
+    auto known = std::find_if(defaults_.begin(), defaults_.end(), [&](const Default& d) {
+      return d.table == table && d.column == column.id;
+    });
+    if (known == defaults_.end()) {
+      defaults_.push_back({table, column.id, nullptr});
+      TRIBUTARY_RETURN_IF_ERROR(DefaultOf(db_, *table, column, &defaults_.back().value));
+      known = std::prev(defaults_.end());
+    }
+    *is = known->value != nullptr && SameValue(ValueOf(value), ValueOf(known->value.get()));
+    return {};
+  }
+
+  // An update by a trigger that is older than some of the columns. What differs from the column's
+  // default was written since it was added: by this transaction, or it has a clock.
+  Status FoldTouch(const Touch& touch) {
+    FoldRow& row = rows_[touch.row];
+    if (row.inserted && row.clock == kNoClock) return {};  // all of it is written
+    Statement* values;
+    bool found;
+    TRIBUTARY_RETURN_IF_ERROR(row.table->SelectRow(row.key, &values, &found));
+    if (!found) return {};
+    const ScopedReset reset(values);
+    const Layouts& layouts = row.table->layouts();
+    for (size_t i = 0; i < row.table->columns().size(); i++) {
+      const DataColumn& column = row.table->columns()[i];
+      if (column.id < touch.first) continue;
+      RowClock::CellView cell{};
+      if (row.clock != kNoClock) cell = clocks_[row.clock].Cell(column.id, layouts);
+      if (cell.version > ColVersion(0) && !cell.implied && IsOurs(cell.stamp)) continue;
+      bool is_default;
+      TRIBUTARY_RETURN_IF_ERROR(
+          IsDefault(row.table, column, values->Column(static_cast<int>(i)), &is_default));
+      const bool has_clock = cell.version > ColVersion(0) && !cell.implied;
+      if (is_default && !has_clock) continue;
+      RowClock* clock = Clock(touch.row, true);
+      clock->Apply(MergeAction::kSet, clock->cl(), false, column.id,
+                   has_clock ? cell.version + 1 : ColVersion(1), source_->Take());
+    }
+    return {};
   }
 
   // A user's trigger that is newer than ours runs before ours: what it does to the same row is then
@@ -231,6 +301,7 @@ class Folder {
   void AddRecords(uint32_t r) {
     const FoldRow& row = rows_[r];
     if (row.clock == kNoClock) {
+      if (!row.inserted) return;  // an update that has changed nothing
       newly_named_++;
       records_.push_back({row.seq, r, LogKind::kRow, 0});
       return;
@@ -278,7 +349,7 @@ class Folder {
   }
 
   Status WriteLog(LogWriter* log) {
-    if (clocks_.empty()) return LogInserts(log);
+    if (clocks_.empty() && touched_.empty()) return LogInserts(log);
     records_.reserve(rows_.size());
     for (uint32_t r = 0; r < rows_.size(); r++) AddRecords(r);
     const auto by_seq = [](const FoldRecord& a, const FoldRecord& b) { return a.seq < b.seq; };
@@ -313,12 +384,16 @@ class Folder {
 
   static constexpr uint32_t kNoRow = UINT32_MAX;
 
+  sqlite3* db_;
   const OpList& list_;
   Stores& stores_;
+  const std::vector<NewColumns>& added_;
   StampSource* source_;
   const Seq first_seq_;
   int64_t newly_named_ = 0;
   bool may_replace_ = false;
+  std::vector<Touch> touched_;
+  std::vector<Default> defaults_;
   bool sorted_all_ = false;  // memory_->order has all rows in the order of keys
   std::unique_ptr<FoldMemory> memory_;
   FoldRows& rows_ = memory_->rows;
@@ -354,14 +429,59 @@ Status AllotVersion(Connection* c, LogHead* head) {
   return {};
 }
 
+namespace {
+
+// Columns of the tables in the list that were added since the catalog was written.
+Status NoticeOwnAlter(Connection* c, std::vector<NewColumns>* added) {
+  Catalog& catalog = c->stores().catalog;
+  bool changed;
+  TRIBUTARY_RETURN_IF_ERROR(c->NoticeAlter(&changed));
+  int64_t last = -1;
+  for (const Op& op : c->capture.list.ops()) {
+    if (!changed) break;
+    if (op.table == last) continue;
+    last = op.table;
+    Table* table;
+    TRIBUTARY_RETURN_IF_ERROR(catalog.Get(op.table, &table));
+    if (table != nullptr && table->is_outdated()) catalog.IsOutdated(op.table);
+  }
+  return catalog.outdated().empty() ? Status() : RenewCatalog(c, added);
+}
+
+// Whether the list has more than updates that have changed nothing.
+Status HasWrites(Connection* c, bool* writes) {
+  const OpList& list = c->capture.list;
+  *writes = true;
+  std::vector<ColumnId> first;
+  for (const Op& op : list.ops()) {
+    if (op.kind != OpKind::kTouch) return {};
+    Table* table;
+    TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Get(op.table, &table));
+    list.Columns(op, &first);
+    if (table != nullptr && table->next_column_id() > first.front()) return {};
+  }
+  *writes = false;
+  return {};
+}
+
+}  // namespace
+
 Status FlushCapture(Connection* c) {
   Capture& capture = c->capture;
   if (capture.list.empty()) return {};
+  std::vector<NewColumns> added;
+  TRIBUTARY_RETURN_IF_ERROR(NoticeOwnAlter(c, &added));
+  bool writes;
+  TRIBUTARY_RETURN_IF_ERROR(HasWrites(c, &writes));
+  if (!writes) {
+    capture.Flushed();
+    return {};
+  }
   LogHead head;
   TRIBUTARY_RETURN_IF_ERROR(AllotVersion(c, &head));
   StampSource source(capture.state.version, capture.state.next_seq);
   LogWriter log(&c->stores().log, kOwnSite, source.version(), {.commit_ms = NowMs(), .ts = c->ts});
-  Folder folder(c, &source);
+  Folder folder(c, added, &source);
   TRIBUTARY_RETURN_IF_ERROR(folder.Run(&log));
   LogStore& store = c->stores().log;
   // So much can be counted in later, but not where a sweep stands, nor what it took away.

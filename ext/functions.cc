@@ -5,6 +5,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "crdt/packed.h"
+#include "ext/alter.h"
 #include "ext/digest_sql.h"
 #include "ext/guard.h"
 #include "ext/upgrade.h"
@@ -44,6 +45,42 @@ Status AsTable(Connection* c, sqlite3_context*, int, Args argv) {
     return Status::Error("crsql_as_table: the table name is NULL");
   }
   return AsOrdinary(c, TextOf(argv[0]));
+}
+
+// The schema, if there are two texts, and the table.
+Status TableArguments(const char* who, int argc, Args argv, std::string_view* schema,
+                      std::string_view* table) {
+  if (argc != 1 && argc != 2) {
+    return Status::Error(absl::StrCat(who, " takes the schema and the table, or only the table"));
+  }
+  for (int i = 0; i < argc; i++) {
+    if (sqlite3_value_type(argv[i]) == SQLITE_NULL) {
+      return Status::Error(absl::StrCat(who, ": the schema or table name is NULL"));
+    }
+  }
+  *schema = argc == 2 ? TextOf(argv[0]) : "main";
+  *table = TextOf(argv[argc - 1]);
+  return {};
+}
+
+Status Begin(Connection* c, sqlite3_context* context, int argc, Args argv) {
+  std::string_view schema;
+  std::string_view table;
+  TRIBUTARY_RETURN_IF_ERROR(TableArguments("crsql_begin_alter", argc, argv, &schema, &table));
+  TRIBUTARY_RETURN_IF_ERROR(BeginAlter(c, schema, table));
+  ResultText(context, "OK");
+  return {};
+}
+
+Status Commit(Connection* c, sqlite3_context*, int argc, Args argv) {
+  // The flag may follow the table alone, too.
+  const bool has_flag =
+      argc > 1 && (argc == 3 || sqlite3_value_type(argv[argc - 1]) == SQLITE_INTEGER);
+  const bool fast = has_flag && sqlite3_value_int64(argv[--argc]) != 0;
+  std::string_view schema;
+  std::string_view table;
+  TRIBUTARY_RETURN_IF_ERROR(TableArguments("crsql_commit_alter", argc, argv, &schema, &table));
+  return CommitAlter(c, schema, table, fast);
 }
 
 Status OwnSiteId(Connection* c, sqlite3_context* context, int, Args) {
@@ -275,6 +312,8 @@ constexpr struct {
 } kFunctions[] = {
     {"crsql_as_crr", -1, 0, Function<AsCrr>},
     {"crsql_as_table", 1, 0, Function<AsTable>},
+    {"crsql_begin_alter", -1, kX, Function<Begin>},
+    {"crsql_commit_alter", -1, kX, Function<Commit>},
     {"crsql_site_id", 0, kI | kD, Function<OwnSiteId>},
     {"crsql_db_version", 0, kI, Function<CurrentVersion>},
     {"crsql_next_db_version", -1, kI, Function<NextVersion>},

@@ -106,9 +106,9 @@ Status ScopeOf(Connection* c, const ChangesetHeader& header, Scope* scope) {
   TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Dropped(&dropped));
   bool apart = dropped.size() + header.dropped.size() > ChangesetHeader::kMaxDropped;
   for (const std::string& name : header.dropped) {
-    Table* here;
-    TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Find(name, &here));
-    apart = apart || here != nullptr;
+    bool here;
+    TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Has(name, &here));
+    apart = apart || here;
   }
   if (!apart) return {};
   *scope = header.dropped;

@@ -7,6 +7,7 @@
 #include "ext/base_writer.h"
 #include "ext/log_writer.h"
 #include "ext/merge_record.h"
+#include "ext/renew.h"
 #include "ext/sweep.h"
 
 namespace tributary {
@@ -48,10 +49,14 @@ class Resolver {
     Table*& table = record_.table;
     int column = -1;
     for (const bool again : {false, true}) {
-      if (again) TRIBUTARY_RETURN_IF_ERROR(c_->Refresh());
+      if (again) {
+        TRIBUTARY_RETURN_IF_ERROR(c_->Refresh());
+        TRIBUTARY_RETURN_IF_ERROR(NoticeColumns(c_));
+      }
       table = again ? nullptr : stores_.merge.LastTable(change_.table);
       if (table == nullptr) TRIBUTARY_RETURN_IF_ERROR(stores_.catalog.Find(change_.table, &table));
       if (table == nullptr) continue;
+      if (table->is_outdated() && !again) continue;
       if (!is_sentinel) column = table->FindColumn(change_.cid, stores_.merge.next_column);
       stores_.merge.next_column = column + 1;
       record_.column = column;
@@ -167,12 +172,8 @@ Status UnknownTable(const char* who, std::string_view table) {
 }
 
 Status UnknownColumn(const char* who, const Table& table, std::string_view column) {
-  const std::string why = table.IsUnreplicated(column)
-                              ? absl::StrCat("; the column was added since: SELECT crsql_as_crr('",
-                                             table.name(), "') again to replicate it")
-                              : ": the sender's schema is another";
   return Status::Error(absl::StrCat(who, ": table ", table.name(), " has no replicated column ",
-                                    std::string(column), why));
+                                    std::string(column), ": the sender's schema is another"));
 }
 
 Status CheckOwnVersion(Connection* c, const char* who, DbVersion version) {
@@ -182,7 +183,7 @@ Status CheckOwnVersion(Connection* c, const char* who, DbVersion version) {
   return Status::Error(
       absl::StrCat(who, ": a change claims to be this site's own at db_version ", version.value,
                    ", but this file has only issued ", last.value,
-                   ": the file was restored or copied from one that is still in use"));
+                   ": it was restored, or copied from one that is still in use: ", kCopyRemedy));
 }
 
 Status FlushMerge(Connection* c, bool final) {

@@ -29,6 +29,11 @@ struct IncomingChange {
 // Decides and applies one record. On failure nothing of it is kept.
 Status MergeChange(Connection* connection, const IncomingChange& change);
 
+// What to do about two files with one site id; follows a colon.
+inline constexpr char kCopyRemedy[] =
+    "SELECT crsql_new_site_id(N) in the copy, where N is what crsql_db_version() was when it was "
+    "made, gives it an id of its own";
+
 // What a merge says of names that are not here, and of versions of this site that it never issued.
 // `who` is the function or table that was given them.
 Status UnknownTable(const char* who, std::string_view table);

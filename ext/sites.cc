@@ -6,6 +6,14 @@
 
 namespace tributary {
 
+SiteId RandomSiteId() {
+  SiteId id;
+  sqlite3_randomness(static_cast<int>(id.bytes.size()), id.bytes.data());
+  id.bytes[6] = (id.bytes[6] & 0x0f) | 0x40;
+  id.bytes[8] = (id.bytes[8] & 0x3f) | 0x80;
+  return id;
+}
+
 bool ParseSiteId(std::string_view blob, SiteId* id) {
   if (blob.size() != id->bytes.size()) return false;
   std::memcpy(id->bytes.data(), blob.data(), id->bytes.size());

@@ -52,6 +52,8 @@ class Sites {
   Statement raise_;
 };
 
+// A random UUID, version 4.
+SiteId RandomSiteId();
 // True where the blob is a site id; copies it.
 bool ParseSiteId(std::string_view blob, SiteId* id);
 inline std::string_view BytesOf(const SiteId& id) {

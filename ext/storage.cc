@@ -1,6 +1,8 @@
 #include "ext/storage.h"
 
 #include "absl/strings/str_cat.h"
+#include "ext/import_crsql.h"
+#include "ext/sites.h"
 
 namespace tributary {
 namespace {
@@ -31,62 +33,63 @@ CREATE VIEW main.crsql_db_versions AS
   SELECT s.site_id, crsql_db_version() FROM crsql_site_id s WHERE s.ordinal = 0;
 )sql";
 
-// The value under a key of crsql_master; *found is false too where there is no such table.
-Status ReadMaster(sqlite3* db, std::string_view key, bool* found, int64_t* value) {
+// What the file is; *version is then the number that cr-sqlite recorded.
+enum class Format { kNone, kOurs, kCrsqlite };
+Status ReadFormat(sqlite3* db, Format* format, int64_t* version) {
+  *format = Format::kNone;
   Statement s;
+  bool found;
   TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
       db, "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = 'crsql_master'"));
-  TRIBUTARY_RETURN_IF_ERROR(s.Step(found));
-  if (!*found) return {};
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db, "SELECT value FROM main.crsql_master WHERE key = ?1"));
-  s.BindText(1, key);
-  TRIBUTARY_RETURN_IF_ERROR(s.Step(found));
-  if (*found) *value = s.Int(0);
-  return {};
-}
-
-Status CheckFormat(sqlite3* db, bool* exists) {
-  int64_t value = 0;
-  TRIBUTARY_RETURN_IF_ERROR(ReadMaster(db, "tributary_format", exists, &value));
-  if (*exists) {
+  TRIBUTARY_RETURN_IF_ERROR(s.Step(&found));
+  if (!found) return {};
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db, "SELECT value FROM main.crsql_master WHERE key = 'tributary_format'"));
+  TRIBUTARY_RETURN_IF_ERROR(s.Step(&found));
+  if (found) {
+    *format = Format::kOurs;
+    const int64_t value = s.Int(0);
     if (value == kStorageFormat) return {};
     return Status::Error(absl::StrCat("this file has Tributary's storage format ", value,
                                       ", this build reads format ", kStorageFormat,
                                       ": use a newer Tributary"));
   }
-  bool foreign;
-  TRIBUTARY_RETURN_IF_ERROR(ReadMaster(db, "crsqlite_version", &foreign, &value));
-  if (!foreign) return {};
-  return Status::Error(absl::StrCat("this file was written by cr-sqlite (version ", value,
-                                    "), which this build cannot open yet; the file is unchanged"));
+  TRIBUTARY_RETURN_IF_ERROR(IsCrsqlite(db, &found, version));
+  if (found) *format = Format::kCrsqlite;
+  return {};
 }
 
-Status Create(sqlite3* db) {
+// With the code of what stands in the way, so that a host tries again after SQLITE_BUSY.
+Status NotNow(Format format, int code) {
+  return {code, absl::StrCat(format == Format::kCrsqlite
+                                 ? "this file was written by cr-sqlite and cannot be upgraded now"
+                                 : "Tributary's tables do not exist in this database and cannot be "
+                                   "made now",
+                             ", because it is read-only or locked")};
+}
+
+Status Upgrade(sqlite3* db, int64_t version) {
+  Status s = ImportCrsqlite(db, version);
+  if (s.ok() || CannotWriteNow(s)) return s;
+  return {s.code(), absl::StrCat("this file was written by cr-sqlite and cannot be upgraded: ",
+                                 s.message(), "; the file is unchanged")};
+}
+
+}  // namespace
+
+Status CreateStorage(sqlite3* db) {
   TRIBUTARY_RETURN_IF_ERROR(Execute(db, kSchema));
   Statement s;
   TRIBUTARY_RETURN_IF_ERROR(
       s.Prepare(db, "INSERT INTO main.crsql_master(key, value) VALUES ('tributary_format', ?1)"));
   s.Bind(1, kStorageFormat);
   TRIBUTARY_RETURN_IF_ERROR(s.Run());
-  // A random UUID, version 4.
-  unsigned char id[16];
-  sqlite3_randomness(sizeof id, id);
-  id[6] = (id[6] & 0x0f) | 0x40;
-  id[8] = (id[8] & 0x3f) | 0x80;
+  const SiteId id = RandomSiteId();
   TRIBUTARY_RETURN_IF_ERROR(
       s.Prepare(db, "INSERT INTO main.crsql_site_id(site_id, ordinal) VALUES (?1, 0)"));
-  s.BindBlob(1, {reinterpret_cast<const char*>(id), sizeof id});
+  s.BindBlob(1, BytesOf(id));
   return s.Run();
 }
-
-// With the code of what stands in the way, so that a host tries again after SQLITE_BUSY.
-Status NotNow(int code) {
-  return {code,
-          "Tributary's tables do not exist in this database and cannot be made now, because it is "
-          "read-only or locked"};
-}
-
-}  // namespace
 
 bool CannotWriteNow(const Status& s) {
   const int primary = s.code() & 0xff;
@@ -95,23 +98,25 @@ bool CannotWriteNow(const Status& s) {
 }
 
 Status EnsureStorage(sqlite3* db) {
-  bool exists;
-  Status s = CheckFormat(db, &exists);
-  if (s.ok() && exists) return {};
-  if (s.ok() && sqlite3_db_readonly(db, "main") == 1) return NotNow(SQLITE_READONLY);
+  Format format;
+  int64_t version;
+  Status s = ReadFormat(db, &format, &version);
+  if (s.ok() && format == Format::kOurs) return {};
+  if (s.ok() && sqlite3_db_readonly(db, "main") == 1) return NotNow(format, SQLITE_READONLY);
   // A savepoint works inside the caller's transaction and starts one where there is none. Another
   // process may have been quicker: the first write locks, then the check is repeated.
   ScopedSavepoint savepoint(db);
   if (s.ok()) s = savepoint.Begin();
   if (s.ok()) {
-    s = Execute(
-        db,
-        "CREATE TABLE IF NOT EXISTS main.crsql_master(\"key\" TEXT PRIMARY KEY, \"value\" ANY)");
+    s = Execute(db,
+                "CREATE TABLE IF NOT EXISTS main.crsql_master(\"key\" TEXT PRIMARY KEY, \"value\" "
+                "ANY); UPDATE main.crsql_master SET value = value WHERE key = 'crsqlite_version'");
   }
-  if (s.ok()) s = CheckFormat(db, &exists);
-  if (s.ok() && !exists) s = Create(db);
+  if (s.ok()) s = ReadFormat(db, &format, &version);
+  if (s.ok() && format == Format::kNone) s = CreateStorage(db);
+  if (s.ok() && format == Format::kCrsqlite) s = Upgrade(db, version);
   if (s.ok()) s = savepoint.Release();
-  return CannotWriteNow(s) ? NotNow(s.code()) : std::move(s);
+  return CannotWriteNow(s) ? NotNow(format, s.code()) : std::move(s);
 }
 
 }  // namespace tributary

@@ -19,8 +19,11 @@ namespace tributary {
 
 inline constexpr int64_t kStorageFormat = 1;
 
-// Makes the tables where they are missing. Fails on a file of cr-sqlite or of a newer format.
+// Makes the tables where they are missing; upgrades a file of cr-sqlite (ext/import_crsql.h). Fails
+// on a file that is of a newer format, or that cannot be upgraded, and leaves it as it is.
 Status EnsureStorage(sqlite3* db);
+// Makes them in a file that has none of them but, perhaps, crsql_master and crsql_tracked_peers.
+Status CreateStorage(sqlite3* db);
 // Whether that failed because the file cannot be written now (read-only, locked): a later attempt
 // may succeed.
 bool CannotWriteNow(const Status& s);

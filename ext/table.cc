@@ -1,10 +1,12 @@
 #include "ext/table.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "ext/triggers.h"
 
 namespace tributary {
 namespace {
@@ -45,11 +47,10 @@ int Table::FindColumn(std::string_view name, int first) const {
     if (i >= size) i = 0;
     if (columns_[i].name == name) return i;
   }
+  for (const auto& [former, id] : former_names_) {
+    if (former == name) return FindColumn(id);
+  }
   return -1;
-}
-
-bool Table::IsUnreplicated(std::string_view name) const {
-  return absl::c_linear_search(unreplicated_, name);
 }
 
 Status Table::Load(const TableTraits& traits) {
@@ -113,22 +114,28 @@ Status Table::LoadCatalog() {
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
     if (!row) break;
     const int64_t layout = s.Int(2);
-    // Each layout but the first brings a column.
-    if (layout < last || layout > last + 1 || layout > UINT16_MAX) {
+    if (layout < last || layout > UINT16_MAX) {
       return Status::Corrupt(absl::StrCat("crsql_columns: layout ", layout, " of table ", name_,
                                           " does not follow ", last));
     }
     last = static_cast<uint32_t>(layout);
     known.push_back({static_cast<ColumnId>(s.Int(0)), std::string(s.Text(1)), last});
   }
+  if (traits_.has_history) TRIBUTARY_RETURN_IF_ERROR(LoadHistory(&known));
+  if (traits_.is_altering) TRIBUTARY_RETURN_IF_ERROR(LoadNamesInAlteration(&known));
+  for (const KnownColumn& k : known) last = std::max({last, k.layout, k.gone});
   for (uint32_t number = 0; number <= last; number++) {
     Layout layout;
     for (const KnownColumn& k : known) {
-      if (k.layout <= number) layout.push_back(k.id);
+      if (k.layout <= number && (k.gone == 0 || k.gone > number)) layout.push_back(k.id);
     }
     layouts_.Add(std::move(layout));
   }
+  next_column_id_ = known.empty() ? 0 : known.back().id + 1;
+  std::erase_if(known, [](const KnownColumn& k) { return k.gone != 0; });
   MapColumns(known);
+  is_outdated_ = traits_.is_renamed || traits_.is_altering || !new_columns_.empty() ||
+                 !lost_columns_.empty() || !traits_.has_update_trigger;
   insert_.resize(columns_.size() + 1);
   update_.resize(columns_.size());
   update_at_.resize(columns_.size());
@@ -136,27 +143,64 @@ Status Table::LoadCatalog() {
   return {};
 }
 
-// The replicated columns are the schema's first ones: ALTER TABLE adds at the end, and renames in
-// place. SQLite lets none be dropped while our triggers name it; who removes these first and then
-// drops columns is left with those whose names are known.
+Status Table::LoadHistory(std::vector<KnownColumn>* known) {
+  Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+      db_, "SELECT id, name, gone FROM crsql_former WHERE table_id = ?1 AND id >= 0 ORDER BY id"));
+  s.Bind(1, id_);
+  for (;;) {
+    bool row;
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+    if (!row) return {};
+    const auto id = static_cast<ColumnId>(s.Int(0));
+    if (s.Int(2) == 0) {
+      former_names_.emplace_back(s.Text(1), id);
+      continue;
+    }
+    for (KnownColumn& k : *known) {
+      if (k.id == id) k.gone = static_cast<uint32_t>(std::clamp<int64_t>(s.Int(2), 1, UINT16_MAX));
+    }
+  }
+}
+
+// SQLite keeps the names in our triggers up to date (ext/triggers.h).
+Status Table::LoadNamesInAlteration(std::vector<KnownColumn>* known) const {
+  std::vector<std::pair<ColumnId, std::string>> names;
+  TRIBUTARY_RETURN_IF_ERROR(ReadAlterTriggers(db_, name_, &names));
+  for (KnownColumn& k : *known) {
+    const auto now = absl::c_find_if(names, [&](const auto& n) { return n.first == k.id; });
+    if (now != names.end()) k.name = now->second;
+  }
+  return {};
+}
+
+// While our update trigger stands, the replicated columns are the schema's first ones: ALTER TABLE
+// adds at the end and renames in place, and SQLite lets none be dropped that a trigger names. Else
+// they are those whose names are known; in an alteration in the order of their ids, as a column
+// that was dropped and added again comes after those that stayed, and is another one.
 void Table::MapColumns(const std::vector<KnownColumn>& known) {
   std::vector<DataColumn> schema = std::exchange(columns_, {});
   std::vector<bool> taken(schema.size());
-  const bool by_position = known.size() <= schema.size();
+  const bool by_position = traits_.has_update_trigger && known.size() <= schema.size();
+  size_t next = 0;
   for (size_t k = 0; k < known.size(); k++) {
     size_t i = k;
     if (!by_position) {
-      i = 0;
+      i = traits_.is_altering ? next : 0;
       while (i < schema.size() && schema[i].name != known[k].name) i++;
-      if (i == schema.size() || taken[i]) continue;
     }
+    if (i == schema.size() || taken[i]) {
+      lost_columns_.push_back(known[k].id);
+      continue;
+    }
+    next = i + 1;
     taken[i] = true;
     schema[i].id = known[k].id;
     schema[i].layout = known[k].layout;
     columns_.push_back(schema[i]);
   }
   for (size_t i = 0; i < schema.size(); i++) {
-    if (!taken[i]) unreplicated_.push_back(schema[i].name);
+    if (!taken[i]) new_columns_.push_back(schema[i].name);
   }
 }
 

@@ -46,6 +46,10 @@ struct TableTraits {
   bool can_replace =
       false;  // a conflict clause of the table itself, or a trigger, can replace rows
   bool has_replace_trigger = false;  // our own for REPLACE
+  bool has_update_trigger = false;   // our own; else columns are told by their names
+  bool is_altering = false;          // between crsql_begin_alter and crsql_commit_alter
+  bool is_renamed = false;           // since the catalog was last written
+  bool has_history = false;          // crsql_former exists
   bool has_user_triggers = false;    // others than ours run on it; any TEMP trigger counts
 };
 
@@ -59,15 +63,21 @@ class Table {
   // The replicated columns, ascending by id: what the schema still has of the present layout.
   const std::vector<DataColumn>& columns() const { return columns_; }
   const Layouts& layouts() const { return layouts_; }
-  // Columns that were added since crsql_as_crr was last called.
-  const std::vector<std::string>& unreplicated_columns() const { return unreplicated_; }
-  bool IsUnreplicated(std::string_view name) const;
+  // Columns that were added since the catalog was last written.
+  const std::vector<std::string>& new_columns() const { return new_columns_; }
+  // Columns of the present layout that the schema has not any more.
+  const std::vector<ColumnId>& lost_columns() const { return lost_columns_; }
+  // The id that the first of new_columns() will have: above all that were ever given.
+  ColumnId next_column_id() const { return next_column_id_; }
+  // Whether the catalog lags behind the schema: see ext/renew.h.
+  bool is_outdated() const { return is_outdated_; }
   // Index into columns() by id or exact name; -1 if there is none.
   int FindColumn(ColumnId id) const {
     // As long as no column was dropped.
     return id < columns_.size() && columns_[id].id == id ? static_cast<int>(id) : SearchColumn(id);
   }
-  // The search begins at `first`: records of a row come in the order of its columns.
+  // The search begins at `first`: records of a row come in the order of its columns. A name that a
+  // column had before it was renamed stands for it, unless another has taken it since.
   int FindColumn(std::string_view name, int first = 0) const;
 
   // Reads key and columns from the schema and the catalog's tables.
@@ -134,10 +144,14 @@ class Table {
   // A row of crsql_columns.
   struct KnownColumn {
     ColumnId id;
-    std::string name;  // when crsql_as_crr was last called
-    uint32_t layout;
+    std::string name;   // when the catalog was last written; in an alteration, the present one
+    uint32_t layout;    // the first that has it
+    uint32_t gone = 0;  // the first that has it no more, if not 0
   };
   int SearchColumn(ColumnId id) const;
+  // Of crsql_former: which columns are gone, and former names.
+  Status LoadHistory(std::vector<KnownColumn>* known);
+  Status LoadNamesInAlteration(std::vector<KnownColumn>* known) const;
   Status LoadSchema();
   // `columns`: all of the table, generated ones included.
   void FindRowidName(const std::vector<std::string>& columns);
@@ -158,7 +172,11 @@ class Table {
   std::string name_;
   std::vector<KeyColumn> key_;
   std::vector<DataColumn> columns_;
-  std::vector<std::string> unreplicated_;
+  std::vector<std::string> new_columns_;
+  std::vector<ColumnId> lost_columns_;
+  std::vector<std::pair<std::string, ColumnId>> former_names_;
+  ColumnId next_column_id_ = 0;
+  bool is_outdated_ = false;
   Layouts layouts_;
   TableTraits traits_;
   std::string rowid_name_;

@@ -2,6 +2,7 @@
 #ifndef TRIBUTARY_EXT_UPGRADE_H_
 #define TRIBUTARY_EXT_UPGRADE_H_
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -18,12 +19,9 @@ Status AsReplicated(Connection* connection, std::string_view schema, std::string
 // Removes triggers and metadata; the rows stay. Nothing happens where it is not replicated.
 Status AsOrdinary(Connection* connection, std::string_view table);
 
-// Notes that what this replica knows is not of these tables, none of which it has, either.
-// REQUIRES: a write transaction.
-Status AddDropped(Connection* connection, const std::vector<std::string>& names);
-
-// Makes the BEFORE INSERT trigger that reports rows about to be replaced (T1).
-Status CreateReplaceTrigger(Connection* connection, const Table& table);
+// What is left of that for a table which is eligible and not replicated: the catalog's entries and
+// new triggers. REQUIRES: a write transaction; the caller logs the rows.
+Status MakeReplicated(sqlite3* db, const std::string& name, std::unique_ptr<Table>* table);
 
 }  // namespace tributary
 

@@ -80,8 +80,8 @@ Status RefuseOneReplica(const Session& s) {
   if (site_a != site_b) return {};
   return {ExitCode::kDifferent,
           s.a.path() + " and " + s.b.path() + " are the same replica (site " + ShortSite(site_a) +
-              "): one was copied from the other; make the second from an empty database with the "
-              "same tables, tributary init it and sync into it"};
+              "): one was copied from the other; SELECT crsql_new_site_id(N) in the copy, where N "
+              "is what crsql_db_version() was when it was made, gives it an id of its own"};
 }
 
 // Equal digests of all that both replicate mean equal replicas.

@@ -254,8 +254,10 @@ absl::Status Session::OnHello(std::string_view header) {
   peer_live_ = hello.live;
   if (peer_site_ == own_site_) {
     return absl::FailedPreconditionError(
-        "both sides are the same replica: one file was copied from the other; make the second from "
-        "an empty database with the same tables, tributary init it and sync into it");
+        "both sides are the same replica: one file was copied from the other; SELECT "
+        "crsql_new_site_id(N) in the copy, where N is what crsql_db_version() was when it was "
+        "made, "
+        "gives it an id of its own");
   }
   schemas_differ_ = hello.schema != schema_hash_;
   if (schemas_differ_) {

@@ -360,6 +360,35 @@ TEST(RowClock, CompactSaysTheSame) {
   EXPECT_EQ(single.rest(), Rest::kNone) << "one cell is no shorter as a base";
 }
 
+// Every stamp of this site, and no other's, moves to the peer or is numbered anew.
+TEST(RowClock, Reattribute) {
+  const auto clock = [](SiteOrdinal site, int64_t first, int64_t second, int64_t birth) {
+    const auto stamp = [site](int64_t version) { return Stamp{site, DbVersion(version), Seq(7)}; };
+    RowClock c;
+    c.Apply(MergeAction::kRevive, CausalLength(3), true, 0, ColVersion(3), stamp(first));
+    Set(&c, kB, 1, stamp(second));
+    Set(&c, kC, 1, Peer(4, 0));
+    c.SetBirth({site, DbVersion(birth)});
+    return c;
+  };
+  RowClock moved = clock(kOwnSite, 5, 4, 3);
+  EXPECT_TRUE(moved.Reattribute(9, DbVersion(5)));
+  EXPECT_EQ(moved, clock(9, 5, 4, 3));
+  EXPECT_FALSE(moved.Reattribute(8, DbVersion(5))) << "none is this site's any more";
+  moved = clock(kOwnSite, 5, 4, 3);
+  EXPECT_TRUE(moved.Reattribute(9, DbVersion(2)));
+  EXPECT_EQ(moved, clock(kOwnSite, 3, 2, 1));
+  EXPECT_FALSE(moved.Reattribute(9, DbVersion(0)));
+  EXPECT_FALSE(RowClock::Implied().Reattribute(9, DbVersion(5)));
+  const Layouts layouts = TwoColumns();
+  StampSource source(DbVersion(6), Seq(0));
+  RowClock based = RowClock::Implied();
+  based.Update(layouts.current(), layouts, &source);
+  ASSERT_EQ(based.rest(), Rest::kBase);
+  EXPECT_TRUE(based.Reattribute(9, DbVersion(6)));
+  EXPECT_EQ(based.base(), (Stamp{9, DbVersion(6), Seq(0)}));
+}
+
 TEST(RowClock, EqualityDoesNotRememberDroppedCells) {
   const Layouts layouts = TwoColumns();
   StampSource source = Source();
