@@ -6,6 +6,7 @@
 #include "ext/changes_table.h"
 #include "ext/changeset_functions.h"
 #include "ext/changeset_table.h"
+#include "ext/clset.h"
 #include "ext/connection.h"
 #include "ext/fract_index.h"
 #include "ext/functions.h"
@@ -85,6 +86,7 @@ Status RegisterAll(Connection* c) {
   TRIBUTARY_RETURN_IF_ERROR(RegisterChangesetFunctions(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterChangesetTable(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterFractFunctions(c));
+  TRIBUTARY_RETURN_IF_ERROR(RegisterClset(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterNewSiteId(c));
   return RegisterPendingRows(c);
 }

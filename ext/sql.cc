@@ -105,6 +105,7 @@ Status ScopedSavepoint::Begin() {
 }
 
 Status ScopedSavepoint::Release() {
+  if (!open_) return {};
   TRIBUTARY_RETURN_IF_ERROR(Execute(db_, "RELEASE crsql_internal"));
   open_ = false;
   return {};

@@ -140,6 +140,7 @@ class ScopedSavepoint {
   ScopedSavepoint(const ScopedSavepoint&) = delete;
   ScopedSavepoint& operator=(const ScopedSavepoint&) = delete;
   Status Begin();
+  // No-op where it was not begun.
   Status Release();
 
  private:

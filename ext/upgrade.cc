@@ -46,7 +46,7 @@ Status AsReplicated(Connection* c, std::string_view schema, std::string_view tab
   sqlite3* db = c->db();
   const ScopedHostCounters counters(c);
   ScopedSavepoint savepoint(db);
-  TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
+  if (!c->in_statement) TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
   std::string name;
   TRIBUTARY_RETURN_IF_ERROR(CheckEligible(db, schema, table, &name, warning));
   TRIBUTARY_RETURN_IF_ERROR(c->Join());
@@ -80,7 +80,7 @@ Status AsOrdinary(Connection* c, std::string_view table) {
   sqlite3* db = c->db();
   const ScopedHostCounters counters(c);
   ScopedSavepoint savepoint(db);
-  TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
+  if (!c->in_statement) TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
   TRIBUTARY_RETURN_IF_ERROR(c->Join());
   TRIBUTARY_RETURN_IF_ERROR(c->Flush());
   // Again: joining forgets the tables if the schema has changed, and only now it cannot any more.

@@ -1,0 +1,135 @@
+#include "ext/clset.h"
+
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "ext/connection_table.h"
+#include "ext/upgrade.h"
+
+namespace tributary {
+namespace {
+
+constexpr std::string_view kSuffix = "_schema";
+
+struct ClsetTable : ConnectionTable {
+  std::string data;  // the table with the rows
+};
+
+struct NoRows : CountingCursor {
+  static size_t size() { return 0; }
+};
+
+// The statement that called us is the savepoint for what we run.
+class InStatement {
+ public:
+  explicit InStatement(Connection* c) : c_(c), counters_(c) { c->in_statement = true; }
+  ~InStatement() { c_->in_statement = false; }
+  InStatement(const InStatement&) = delete;
+  InStatement& operator=(const InStatement&) = delete;
+
+ private:
+  Connection* c_;
+  ScopedHostCounters counters_;
+};
+
+Status DataTable(std::string_view name, std::string* data) {
+  if (!absl::EndsWithIgnoreCase(name, kSuffix) || name.size() == kSuffix.size()) {
+    return Status::Error(absl::StrCat(
+        name, " MUST end with _schema. E.g., ", name, "_schema. Two tables will be created: ", name,
+        "_schema for managing the CRDT schemas and ", name, " for storing the data."));
+  }
+  *data = name.substr(0, name.size() - kSuffix.size());
+  return {};
+}
+
+Status Replicate(Connection* c, const std::string& table) {
+  std::string warning;
+  return AsReplicated(c, "main", table, &warning);
+}
+
+// argv: module, schema, name, then the definitions of columns and constraints.
+Status MakeData(Connection* c, int argc, const char* const* argv, const std::string& data) {
+  if (std::string_view(argv[1]) != "main") {
+    return Status::Error(absl::StrCat("clset: ", argv[2], " is to be made in ", argv[1],
+                                      ": only tables of the main database can be replicated"));
+  }
+  const InStatement in_statement(c);
+  std::string sql = absl::StrCat("CREATE TABLE main.", QuoteName(data), "(");
+  // A definition may end in a comment of one line.
+  for (int i = 3; i < argc; i++) absl::StrAppend(&sql, i > 3 ? "\n," : "", argv[i]);
+  TRIBUTARY_RETURN_IF_ERROR(Execute(c->db(), sql + "\n)"));
+  return Replicate(c, data);
+}
+
+template <bool create>
+int Connect(sqlite3* db, void* aux, int argc, const char* const* argv, sqlite3_vtab** out,
+            char** message) {
+  return GuardTable(message, [&]() -> Status {
+    auto table = std::make_unique<ClsetTable>();
+    table->connection = static_cast<Connection*>(aux);
+    TRIBUTARY_RETURN_IF_ERROR(DataTable(argv[2], &table->data));
+    if (sqlite3_declare_vtab(db, "CREATE TABLE x(alteration HIDDEN, schema HIDDEN)") != SQLITE_OK) {
+      return Status::FromDb(db);
+    }
+    sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
+    if (create) TRIBUTARY_RETURN_IF_ERROR(MakeData(table->connection, argc, argv, table->data));
+    *out = table.release();
+    return {};
+  });
+}
+
+ClsetTable* TableOf(sqlite3_vtab* t) { return static_cast<ClsetTable*>(t); }
+
+int Disconnect(sqlite3_vtab* t) {
+  delete TableOf(t);
+  return SQLITE_OK;
+}
+
+int Destroy(sqlite3_vtab* t) {
+  const int rc = GuardTable(&t->zErrMsg, [t]() -> Status {
+    Connection* c = ConnectionOf(t);
+    const InStatement in_statement(c);
+    TRIBUTARY_RETURN_IF_ERROR(AsOrdinary(c, TableOf(t)->data));
+    return Execute(c->db(),
+                   absl::StrCat("DROP TABLE IF EXISTS main.", QuoteName(TableOf(t)->data)));
+  });
+  return rc == SQLITE_OK ? Disconnect(t) : rc;
+}
+
+int Rename(sqlite3_vtab* t, const char* name) {
+  return GuardTable(&t->zErrMsg, [t, name]() -> Status {
+    Connection* c = ConnectionOf(t);
+    std::string data;
+    TRIBUTARY_RETURN_IF_ERROR(DataTable(name, &data));
+    const InStatement in_statement(c);
+    TRIBUTARY_RETURN_IF_ERROR(
+        Execute(c->db(), absl::StrCat("ALTER TABLE main.", QuoteName(TableOf(t)->data),
+                                      " RENAME TO ", QuoteName(data))));
+    TRIBUTARY_RETURN_IF_ERROR(Replicate(c, data));
+    TableOf(t)->data = data;
+    return {};
+  });
+}
+
+constexpr sqlite3_module MakeModule() {
+  sqlite3_module m = CountingModule<NoRows>();
+  m.xCreate = Connect<true>;
+  m.xConnect = Connect<false>;
+  m.xBestIndex = [](sqlite3_vtab*, sqlite3_index_info*) { return SQLITE_OK; };
+  m.xDisconnect = Disconnect;
+  m.xDestroy = Destroy;
+  m.xFilter = [](sqlite3_vtab_cursor*, int, const char*, int, sqlite3_value**) {
+    return SQLITE_OK;
+  };
+  m.xColumn = [](sqlite3_vtab_cursor*, sqlite3_context*, int) { return SQLITE_OK; };
+  m.xRename = Rename;
+  return m;
+}
+constexpr sqlite3_module kModule = MakeModule();
+
+}  // namespace
+
+Status RegisterClset(Connection* c) { return RegisterModule(c, "clset", &kModule); }
+
+}  // namespace tributary
