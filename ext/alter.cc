@@ -268,6 +268,8 @@ Status CommitAlter(Connection* c, std::string_view schema, std::string_view name
     ScopedSavepoint savepoint(c->db());
     TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
     TRIBUTARY_RETURN_IF_ERROR(Conclude(c, name, fast));
+    TRIBUTARY_RETURN_IF_ERROR(c->Flush());
+    TRIBUTARY_RETURN_IF_ERROR(Unpark(c));
     TRIBUTARY_RETURN_IF_ERROR(savepoint.Release());
   }
   if (c->alterations == 0) return {};  // the host has committed since

@@ -74,6 +74,7 @@ class Applier {
     if (c_->HasUnflushedWrites()) TRIBUTARY_RETURN_IF_ERROR(c_->Flush());
     const ScopedQuiet quiet(c_);
     TRIBUTARY_RETURN_IF_ERROR(NoticeColumns(c_));
+    TRIBUTARY_RETURN_IF_ERROR(Unpark(c_));
     Scope scope;
     TRIBUTARY_RETURN_IF_ERROR(ScopeOf(c_, header_, &scope));
     key_ = TransferKey(std::move(scope), header_);

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "crdt/packed.h"
 #include "ext/base_writer.h"
 #include "ext/merge.h"
 #include "ext/merge_record.h"
@@ -15,6 +16,12 @@ namespace {
 constexpr char kWho[] = "crsql_apply";
 
 Status Malformed() { return Status::Error("crsql_apply: the changeset's body is malformed"); }
+
+// Records that came through crsql_changes name no key columns.
+bool KeyIsUnknown(const TableNames& names) {
+  return std::all_of(names.key.begin(), names.key.end(),
+                     [](const std::string& name) { return name.empty(); });
+}
 
 }  // namespace
 
@@ -31,23 +38,26 @@ Status BodyMerger::Open(std::string_view body, Rows rows) {
   for (const TransactionInfo& t : reader_.transactions()) {
     if (t.site == own) TRIBUTARY_RETURN_IF_ERROR(CheckOwnVersion(c_, kWho, t.version));
   }
-  for (size_t i = 0; i < reader_.groups(); i++) {
-    TRIBUTARY_RETURN_IF_ERROR(CheckColumns(i));
-    if (rows_ == Rows::kCheckNow) TRIBUTARY_RETURN_IF_ERROR(CheckRows(i));
+  for (size_t i = 0; i < reader_.groups() && rows_ == Rows::kCheckNow; i++) {
+    TRIBUTARY_RETURN_IF_ERROR(CheckRows(i));
   }
   return {};
 }
 
 Status BodyMerger::FindTarget(const TableNames& names, Target* target) {
   TRIBUTARY_RETURN_IF_ERROR(c_->stores().catalog.Find(names.name, &target->table));
-  if (target->table == nullptr) return UnknownTable(kWho, names.name);
+  if (target->table == nullptr) {
+    target->misfit = NoTable(names.name);
+    return CheckNotReserved(kWho, names.name);
+  }
   const Table& table = *target->table;
   const bool same_key = std::equal(
       names.key.begin(), names.key.end(), table.key().begin(), table.key().end(),
       [](const std::string& theirs, const KeyColumn& ours) { return theirs == ours.name; });
-  if (!same_key) {
-    return Status::Error(absl::StrCat("crsql_apply: the primary key of table ", names.name,
-                                      " is not the sender's: its columns differ"));
+  if (!same_key && !KeyIsUnknown(names)) {
+    target->misfit = absl::StrCat("the primary key of table ", names.name,
+                                  " has other columns here than at the sender");
+    return {};
   }
   target->straight = names.columns.size() == table.columns().size() &&
                      names.columns.size() == table.layouts().current().size();
@@ -68,32 +78,57 @@ Status BodyMerger::FindAuthors() {
   return {};
 }
 
-Status BodyMerger::CheckColumns(size_t group) {
-  const Target& target = targets_[group];
-  const TableNames& names = reader_.tables()[reader_.table_of(group)];
-  for (const RowShape& shape : reader_.shapes(group)) {
-    for (const RowShape::Record& r : shape.records) {
-      if (r.column >= 0 && target.columns[static_cast<size_t>(r.column)] < 0) {
-        return UnknownColumn(kWho, *target.table, names.columns[static_cast<size_t>(r.column)]);
-      }
-    }
-  }
-  return {};
-}
-
 Status BodyMerger::CheckRows(size_t group) {
   RowsReader rows(reader_, group);
-  const Table& table = *targets_[group].table;
-  while (rows.Next()) TRIBUTARY_RETURN_IF_ERROR(CheckKey(table, rows.row().key));
+  Target& target = targets_[group];
+  std::string misfit;
+  while (rows.Next()) {
+    TRIBUTARY_RETURN_IF_ERROR(CheckKey(group, rows.row().key, &misfit));
+    target.keys_fit = target.keys_fit && misfit.empty();
+  }
   return rows.ok() ? Status() : Malformed();
 }
 
 // One row has one key: of the types that the table stores, in the one form that they have.
-Status BodyMerger::CheckKey(const Table& table, std::string_view key) {
-  TRIBUTARY_RETURN_IF_ERROR(table.DecodeKey(key, &decoder_));
+Status BodyMerger::CheckKey(size_t group, std::string_view key, std::string* misfit) {
+  misfit->clear();
+  ByteReader in(key);
+  if (!decoder_.Decode(&in, NamesOf(group).key.size()) || !in.empty()) return Malformed();
+  const Target& target = targets_[group];
+  if (!target.misfit.empty()) return CheckKeyIsSound(kWho, NamesOf(group).name, decoder_.values());
   key_.clear();
-  TRIBUTARY_RETURN_IF_ERROR(table.EncodeForeignKey(kWho, decoder_.values(), &key_));
-  return key_ == key ? Status() : Malformed();
+  TRIBUTARY_RETURN_IF_ERROR(KeyFits(*target.table, kWho, decoder_.values(), &key_, misfit));
+  return !misfit->empty() || key_ == key ? Status() : Malformed();
+}
+
+Status BodyMerger::Park(size_t group, const RowView& row, std::optional<size_t> record,
+                        std::string_view why) {
+  const TableNames& names = NamesOf(group);
+  const TransactionInfo& t = reader_.transactions()[row.transaction];
+  ByteReader in(row.key);
+  if (!decoder_.Decode(&in, names.key.size())) return Malformed();
+  ParkedRecord parked{.table = names.name,
+                      .cl = row.cl,
+                      .site = t.site,
+                      .version = t.version,
+                      .log = authors_[row.transaction].log,
+                      .reason = std::string(why)};
+  PackValues(decoder_.values(), &parked.pk);
+  if (!KeyIsUnknown(names)) parked.key_names = names.key;
+  size_t cell = 0;
+  for (size_t i = 0; i < row.shape->records.size(); i++) {
+    const RowShape::Record& r = row.shape->records[i];
+    const bool is_cell = r.column >= 0 && IsAlive(row.cl);
+    if (!record || *record == i) {
+      parked.cid = is_cell ? names.columns[static_cast<size_t>(r.column)] : kSentinelCid;
+      parked.col_version = is_cell ? row.cells[cell].version : ColVersion(row.cl.value);
+      parked.value = HeldValue(is_cell ? row.cells[cell].value : Value::Null());
+      parked.seq = row.seq + r.offset;
+      TRIBUTARY_RETURN_IF_ERROR(ParkRecord(c_, parked));
+    }
+    cell += r.column >= 0 ? 1 : 0;
+  }
+  return {};
 }
 
 Status BodyMerger::Merge() {
@@ -116,10 +151,12 @@ Status BodyMerger::Merge() {
     }
     RowsReader& rows = *groups[open[first]];
     const Target& target = targets_[open[first]];
-    if (rows_ == Rows::kCheckAsTheyMerge) {
-      TRIBUTARY_RETURN_IF_ERROR(CheckKey(*target.table, rows.row().key));
+    std::string misfit = target.misfit;
+    if (misfit.empty() && (rows_ == Rows::kCheckAsTheyMerge || !target.keys_fit)) {
+      TRIBUTARY_RETURN_IF_ERROR(CheckKey(open[first], rows.row().key, &misfit));
     }
-    TRIBUTARY_RETURN_IF_ERROR(MergeRow(rows.row(), target));
+    TRIBUTARY_RETURN_IF_ERROR(misfit.empty() ? MergeRow(open[first], rows.row())
+                                             : Park(open[first], rows.row(), std::nullopt, misfit));
     if (!rows.Next()) open.erase(open.begin() + static_cast<std::ptrdiff_t>(first));
     if (!rows.ok()) return Malformed();
   }
@@ -128,7 +165,8 @@ Status BodyMerger::Merge() {
   return logged > 0 ? SweepLog(c_, logged) : Status();
 }
 
-Status BodyMerger::MergeRow(const RowView& row, const Target& target) {
+Status BodyMerger::MergeRow(size_t group, const RowView& row) {
+  const Target& target = targets_[group];
   MergeBuffer& buffer = c_->stores().merge;
   if (target.straight && row.shape->whole && row.first_versions && row.cl == CausalLength(1) &&
       !target.table->traits().has_user_triggers) {
@@ -145,7 +183,8 @@ Status BodyMerger::MergeRow(const RowView& row, const Target& target) {
       .table = target.table, .key = row.key, .cl = row.cl, .site = t.site, .log = author.log};
   bool changed = false;
   size_t cell = 0;
-  for (const RowShape::Record& r : row.shape->records) {
+  for (size_t i = 0; i < row.shape->records.size(); i++) {
+    const RowShape::Record& r = row.shape->records[i];
     record.column = -1;
     record.value = Value::Null();
     record.col_version = ColVersion(row.cl.value);
@@ -155,9 +194,20 @@ Status BodyMerger::MergeRow(const RowView& row, const Target& target) {
       record.value = row.cells[cell].value;
       record.col_version = row.cells[cell].version;
       record.is_last = ++cell == row.cells.size();
+      if (record.column < 0) {
+        TRIBUTARY_RETURN_IF_ERROR(
+            Park(group, row, i,
+                 NoColumn(*target.table, NamesOf(group).columns[static_cast<size_t>(r.column)])));
+        continue;
+      }
     }
     MergeResult result;
-    TRIBUTARY_RETURN_IF_ERROR(MergeOne(c_, record, &result));
+    Status merged = MergeOne(c_, record, &result);
+    if (merged.code() == SQLITE_CONSTRAINT_DATATYPE) {
+      TRIBUTARY_RETURN_IF_ERROR(Park(group, row, i, merged.message()));
+      continue;
+    }
+    TRIBUTARY_RETURN_IF_ERROR(std::move(merged));
     record.known_row = result.row;
     changed = changed || result.changed;
   }
@@ -179,7 +229,7 @@ Status BodyMerger::InsertNew(const RowView& row, Table* table, bool* inserted) {
   }
   Status written = BaseWriter(c_).InsertWhole(table, row.key, row.cells, inserted);
   // What other rows may cure waits in the merge buffer.
-  if (MayBeCured(written)) return {};
+  if (MayBeCured(written) || written.code() == SQLITE_CONSTRAINT_DATATYPE) return {};
   return written;
 }
 

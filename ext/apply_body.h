@@ -33,6 +33,8 @@ class BodyMerger {
     Table* table = nullptr;
     std::vector<int> columns;  // theirs to ours, -1 where we have none
     bool straight = false;     // all of both, in one order
+    std::string misfit;        // why nothing of it can be merged here
+    bool keys_fit = true;      // those of all rows
   };
   // An author's transaction, here.
   struct Author {
@@ -41,10 +43,15 @@ class BodyMerger {
   };
   Status FindTarget(const TableNames& names, Target* target);
   Status FindAuthors();
-  Status CheckColumns(size_t group);
+  const TableNames& NamesOf(size_t group) const {
+    return reader_.tables()[reader_.table_of(group)];
+  }
   Status CheckRows(size_t group);
-  Status CheckKey(const Table& table, std::string_view key);
-  Status MergeRow(const RowView& row, const Target& target);
+  // Why the row's key does not fit the table; empty if it does.
+  Status CheckKey(size_t group, std::string_view key, std::string* misfit);
+  Status MergeRow(size_t group, const RowView& row);
+  // Keeps the row's records that cannot be merged here: that one, or all.
+  Status Park(size_t group, const RowView& row, std::optional<size_t> record, std::string_view why);
   Status InsertNew(const RowView& row, Table* table, bool* inserted);
   Status Log(const RowView& row, const Table& table);
   Status CloseLog();

@@ -395,7 +395,7 @@ Status BaseWriter::IsDeleted(const ForeignKey& key, const std::vector<Value>& va
     ordered.push_back(values[static_cast<size_t>(at - key.to.begin())]);
   }
   std::string encoded;
-  if (!parent->EncodeForeignKey("crsql_changes", ordered, &encoded).ok()) return {};
+  if (!parent->EncodeForeignKey(ordered, &encoded).ok()) return {};
   if (const int64_t row = stores.merge.Find(*parent, encoded); row >= 0) {
     *deleted = !IsAlive(stores.merge.rows()[static_cast<size_t>(row)].clock.cl());
     return {};

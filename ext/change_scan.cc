@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "crdt/packed.h"
@@ -85,6 +86,11 @@ Status ChangeScan::Start(const ChangeFilter& filter) {
     stores_ = c_->shared_stores();
     stores_->catalog.OpenScan();
   }
+  if (filter.parked || filter.only_parked) TRIBUTARY_RETURN_IF_ERROR(StartParked(filter));
+  if (filter.only_parked) {
+    Choose();
+    return {};
+  }
   if (filter.table != nullptr && filter.key) {
     TRIBUTARY_RETURN_IF_ERROR(StartRow(filter));
   } else if (filter.site) {
@@ -99,8 +105,30 @@ Status ChangeScan::Start(const ChangeFilter& filter) {
   for (size_t i = 0; i < streams_.size(); i++) heap_.push_back(i);
   const auto later = [this](size_t a, size_t b) { return Later(a, b); };
   std::make_heap(heap_.begin(), heap_.end(), later);
-  done_ = false;
-  return NextEntry();
+  log_done_ = false;
+  TRIBUTARY_RETURN_IF_ERROR(NextEntry());
+  Choose();
+  return {};
+}
+
+Status ChangeScan::StartParked(const ChangeFilter& filter) {
+  bool any;
+  TRIBUTARY_RETURN_IF_ERROR(stores_->parking.HasAny(&any));
+  if (!any) return {};
+  std::optional<SiteId> site;
+  if (filter.site) {
+    TRIBUTARY_RETURN_IF_ERROR(stores_->sites.IdOf(*filter.site, &site.emplace()));
+  }
+  return parked_.Start(c_->db(), filter.first, filter.last, site);
+}
+
+// Which of the two comes first: what the log has, or what is parked.
+void ChangeScan::Choose() {
+  at_parked_ = !parked_.done();
+  if (!at_parked_ || log_done_) return;
+  const ParkedRecord& p = parked_.record();
+  at_parked_ = std::tie(p.version, p.seq, p.site) <
+               std::tuple(stream_->version(), records_[at_].seq, stream_->site_id());
 }
 
 void ChangeScan::Stop() {
@@ -109,7 +137,9 @@ void ChangeScan::Stop() {
   streams_.clear();
   heap_.clear();
   records_.clear();
-  done_ = true;
+  log_done_ = true;
+  at_parked_ = false;
+  parked_.Stop();
   stream_ = nullptr;
   table_ = nullptr;
   reader_ = nullptr;
@@ -122,6 +152,16 @@ ChangeScan::~ChangeScan() {
 }
 
 Status ChangeScan::Next() {
+  if (at_parked_) {
+    TRIBUTARY_RETURN_IF_ERROR(parked_.Next());
+  } else {
+    TRIBUTARY_RETURN_IF_ERROR(NextOfLog());
+  }
+  if (!parked_.done() || at_parked_) Choose();
+  return {};
+}
+
+Status ChangeScan::NextOfLog() {
   if (++at_ < records_.size()) return {};
   const auto later = [this](size_t a, size_t b) { return Later(a, b); };
   // The present entry's stream is on top of the heap.
@@ -151,7 +191,7 @@ Status ChangeScan::NextEntry() {
       std::push_heap(heap_.begin(), heap_.end(), later);
     }
   }
-  done_ = true;
+  log_done_ = true;
   return {};
 }
 
@@ -206,6 +246,11 @@ std::string_view ChangeScan::packed_key() {
   if (!decoded_) decoded_ = table_->DecodeKey(key(), &key_).ok();
   if (decoded_) PackValues(key_.values(), &packed_);
   return packed_;
+}
+
+const char* ChangeScan::cid() const {
+  const int column = record().column;
+  return column < 0 ? kSentinelCid.data() : table_->columns()[column].name.c_str();
 }
 
 sqlite3_value* ChangeScan::value() const {

@@ -14,6 +14,7 @@
 #include "ext/connection.h"
 #include "ext/liveness.h"
 #include "ext/log_stream.h"
+#include "ext/parking.h"
 #include "ext/row_reader.h"
 
 namespace tributary {
@@ -25,6 +26,10 @@ struct ChangeFilter {
   Table* table = nullptr;          // only this one
   std::optional<std::string> key;  // of that table: only this row
   std::optional<std::string> cid;
+  // Also what is parked (ext/parking.h), of those versions and that site, whatever else is asked;
+  // or nothing else.
+  bool parked = false;
+  bool only_parked = false;
 };
 
 class ChangeScan {
@@ -39,10 +44,16 @@ class ChangeScan {
   Status Next();
   // The same, past all records of the present log entry.
   Status SkipEntry() {
-    at_ = records_.size();
+    if (!at_parked_) at_ = records_.size();
     return Next();
   }
-  bool done() const { return done_; }
+  bool done() const { return log_done_ && !at_parked_; }
+  // The present record if it is a parked one: then what follows here is not to be asked, but for
+  // db_version() and seq().
+  const ParkedRecord* parked() const { return at_parked_ ? &parked_.record() : nullptr; }
+  Seq seq() const { return at_parked_ ? parked_.record().seq : record().seq; }
+  // Of the log entry, or of the parked record.
+  Seq first_seq() const { return at_parked_ ? parked_.record().seq : entry().seq; }
   void Stop();
 
   // The present record; valid until Next. Site ids stay as long as the connection.
@@ -54,8 +65,12 @@ class ChangeScan {
   Table* table() const { return table_; }
   std::string_view key() const { return stream_->entry().key; }
   std::string_view packed_key();
+  // The column's name, or kSentinelCid.
+  const char* cid() const;
   CausalLength cl() const { return clock_.cl(); }
-  DbVersion db_version() const { return stream_->version(); }
+  DbVersion db_version() const {
+    return at_parked_ ? parked_.record().version : stream_->version();
+  }
   SiteOrdinal site() const { return stream_->site(); }
   const SiteId& site_id() const { return stream_->site_id(); }
   uint64_t ts() const { return stream_->header().ts; }
@@ -65,11 +80,14 @@ class ChangeScan {
 
  private:
   Status StartRow(const ChangeFilter& filter);
+  Status StartParked(const ChangeFilter& filter);
   std::unique_ptr<LogStream> MakeStream(SiteOrdinal site);
   Status Use(std::unique_ptr<LogStream> stream);
   Status AddStream(SiteOrdinal site, DbVersion first, DbVersion last);
   Status AddKeyStream(SiteOrdinal site, DbVersion version, const std::vector<int64_t>& chunks);
   Status NextEntry();
+  Status NextOfLog();
+  void Choose();
   Status Expand(bool* any);
   bool Wanted(const LiveRecord& record) const;
   bool Later(size_t a, size_t b) const;
@@ -81,7 +99,9 @@ class ChangeScan {
   // must be able to go on.
   std::shared_ptr<Stores> stores_;
   ChangeFilter filter_;
-  bool done_ = true;
+  bool log_done_ = true;
+  bool at_parked_ = false;
+  ParkedScan parked_;
   std::vector<std::unique_ptr<LogStream>> streams_;
   std::vector<size_t> heap_;  // streams by their next entry, the earliest on top
   LogStream* stream_ = nullptr;

@@ -163,7 +163,7 @@ Status MakeFilter(Connection* c, const char* letters, sqlite3_value** argv, Chan
       }
       case 't':
         TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Find(TextOf(v), &filter->table));
-        found = filter->table != nullptr;
+        filter->only_parked = filter->only_parked || filter->table == nullptr;
         break;
       case 'p':
         pk = v;
@@ -180,11 +180,10 @@ Status MakeFilter(Connection* c, const char* letters, sqlite3_value** argv, Chan
   if (pk == nullptr || filter->table == nullptr || *nothing) return {};
   std::vector<Value> values;
   std::string key;
-  if (UnpackValues(BlobOf(pk), &values) &&
-      filter->table->EncodeForeignKey("crsql_changes", values, &key).ok()) {
+  if (UnpackValues(BlobOf(pk), &values) && filter->table->EncodeForeignKey(values, &key).ok()) {
     filter->key = std::move(key);
   } else {
-    *nothing = true;
+    filter->only_parked = true;
   }
   return {};
 }
@@ -196,7 +195,7 @@ int Filter(sqlite3_vtab_cursor* cursor, int, const char* letters, int, sqlite3_v
     scan.Stop();
     TRIBUTARY_RETURN_IF_ERROR(c->Refresh());
     TRIBUTARY_RETURN_IF_ERROR(c->Flush());
-    ChangeFilter filter;
+    ChangeFilter filter{.parked = true};
     bool nothing = false;
     TRIBUTARY_RETURN_IF_ERROR(MakeFilter(c, letters, argv, &filter, &nothing));
     return nothing ? Status() : scan.Start(filter);
@@ -228,7 +227,39 @@ void ResultValue(sqlite3_context* context, sqlite3_value* v) {
   }
 }
 
+// Of a parked record.
+void ResultParked(const ParkedRecord& r, sqlite3_context* context, int column) {
+  switch (column) {
+    case kTable:
+      return ResultText(context, r.table);
+    case kPk:
+      return ResultBlob(context, r.pk);
+    case kCid:
+      return ResultText(context, r.cid);
+    case kVal:
+      return ResultOf(context, r.value.value());
+    case kColVersion:
+      return sqlite3_result_int64(context, r.col_version.value);
+    case kDbVersion:
+      return sqlite3_result_int64(context, r.version.value);
+    case kSiteId:
+      return ResultBlob(context, BytesOf(r.site));
+    case kCl:
+      return sqlite3_result_int64(context, r.cl.value);
+    case kSeq:
+      return sqlite3_result_int64(context, r.seq.value);
+    case kTs:
+      return ResultText(context, absl::StrCat(r.log.ts));
+    default:
+      return;
+  }
+}
+
 Status ResultColumn(ChangeScan& scan, sqlite3_context* context, int column) {
+  if (scan.parked() != nullptr) {
+    ResultParked(*scan.parked(), context, column);
+    return {};
+  }
   switch (column) {
     case kTable:
       ResultName(context, scan.table()->name().c_str());
@@ -237,9 +268,7 @@ Status ResultColumn(ChangeScan& scan, sqlite3_context* context, int column) {
       ResultBlob(context, scan.packed_key());
       break;
     case kCid:
-      ResultName(context, scan.record().column < 0
-                              ? kSentinelCid.data()
-                              : scan.table()->columns()[scan.record().column].name.c_str());
+      ResultName(context, scan.cid());
       break;
     case kVal:
       if (sqlite3_value* v = scan.value()) ResultValue(context, v);
@@ -281,7 +310,8 @@ int64_t RowidOf(int64_t table, std::string_view key) {
 
 int Rowid(sqlite3_vtab_cursor* cursor, sqlite3_int64* rowid) {
   ChangeScan& scan = ScanOf(cursor);
-  *rowid = RowidOf(scan.table()->id(), scan.key());
+  *rowid = scan.parked() != nullptr ? RowidOf(0, scan.parked()->pk)
+                                    : RowidOf(scan.table()->id(), scan.key());
   return SQLITE_OK;
 }
 
@@ -289,7 +319,7 @@ Status ReadChange(Connection* c, sqlite3_value** row, IncomingChange* change) {
   TRIBUTARY_RETURN_IF_ERROR(c->TextView(row[kTable], &change->table));
   change->pk = BlobOf(row[kPk]);
   TRIBUTARY_RETURN_IF_ERROR(c->TextView(row[kCid], &change->cid));
-  change->value = row[kVal];
+  change->value = ValueOf(row[kVal]);
   change->col_version = ColVersion(sqlite3_value_int64(row[kColVersion]));
   change->db_version = DbVersion(sqlite3_value_int64(row[kDbVersion]));
   change->cl = CausalLength(sqlite3_value_int64(row[kCl]));
@@ -310,7 +340,7 @@ Status ReadChange(Connection* c, sqlite3_value** row, IncomingChange* change) {
                                       std::string(change->table), " must be a blob of 16 bytes"));
   }
   if (sqlite3_value_type(row[kTs]) != SQLITE_NULL &&
-      !absl::SimpleAtoi(TextOf(row[kTs]), &change->ts)) {
+      !absl::SimpleAtoi(TextOf(row[kTs]), &change->log.ts)) {
     return Status::Error(absl::StrCat("crsql_changes: the ts of a change for table ",
                                       std::string(change->table),
                                       " is not an unsigned 64-bit number"));

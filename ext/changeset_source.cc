@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "crdt/packed.h"
+#include "ext/merge.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -40,6 +43,8 @@ Status ChangesetSource::Start(const Have& have, Selection selection, size_t max_
   for (const std::string& name : scope_) id.append(name).push_back('\0');
   common_.transfer = XXH3_64bits_withSeed(id.data(), id.size(), common_.loose);
   if (segments_.empty()) return {};
+  TRIBUTARY_RETURN_IF_ERROR(c_->stores().parking.Names(&parked_names_));
+  parked_numbers_.assign(parked_names_.size(), std::nullopt);
   writes_ = c_->flushes();
   done_ = false;
   return Next();
@@ -196,23 +201,23 @@ Status ChangesetSource::FillFrom(const Segment& s, bool* full) {
   if (!scanning_) {
     const DbVersion last = s.end.seq > Seq(0) ? s.end.version : s.end.version + -1;
     TRIBUTARY_RETURN_IF_ERROR(
-        scan_.Start({.first = s.begin.version, .last = last, .site = s.ordinal}));
+        scan_.Start({.first = s.begin.version, .last = last, .site = s.ordinal, .parked = true}));
     scanning_ = true;
     covered_ = s.begin;
   }
   for (; !scan_.done();) {
-    const LogPoint at{scan_.db_version(), scan_.entry().seq};
+    const LogPoint at{scan_.db_version(), scan_.first_seq()};
     if (at >= s.end) return {};
-    if (at >= s.begin && Wanted(*scan_.table())) {
+    if (at >= s.begin && Wanted()) {
       // The other has the first part of this transaction from a transfer that broke off.
       if (s.begin.seq > Seq(0) && at.version == s.begin.version && builder_.empty() && !s.loose &&
-          !scan_.header().backfill) {
+          !IsBackfill()) {
         inside_ = ends_whole_ = true;
       }
       if (MustCut(at)) {
         const bool inside = transaction_ == std::pair(s.ordinal, at.version);
         Cover(s, inside ? at : LogPoint{at.version, Seq(0)});
-        cut_inside_ = inside && !s.loose && !scan_.header().backfill;
+        cut_inside_ = inside && !s.loose && !IsBackfill();
         *full = true;
         return {};
       }
@@ -230,17 +235,26 @@ void ChangesetSource::Cover(const Segment& s, const LogPoint& end) {
 }
 
 // Whether the entry at which the scan stands has something that was asked for.
-bool ChangesetSource::Wanted(const Table& table) {
-  if (!scope_.empty() && !std::binary_search(scope_.begin(), scope_.end(), table.name())) {
-    return false;
+bool ChangesetSource::Wanted() {
+  const ParkedRecord* parked = scan_.parked();
+  const std::string& table = parked != nullptr ? parked->table : scan_.table()->name();
+  if (!scope_.empty() && !std::binary_search(scope_.begin(), scope_.end(), table)) return false;
+  const auto some = selection_.columns.find(table);
+  if (parked != nullptr) {
+    return some == selection_.columns.end() || parked->cid == kSentinelCid ||
+           !some->second.contains(parked->cid);
   }
   wanted_ = scan_.records();
-  if (const auto some = selection_.columns.find(table.name()); some != selection_.columns.end()) {
+  if (some != selection_.columns.end()) {
     std::erase_if(wanted_, [&](const LiveRecord& r) {
-      return r.column >= 0 && !some->second.contains(table.columns()[r.column].name);
+      return r.column >= 0 && !some->second.contains(scan_.table()->columns()[r.column].name);
     });
   }
   return !wanted_.empty();
+}
+
+bool ChangesetSource::IsBackfill() const {
+  return scan_.parked() != nullptr ? scan_.parked()->log.backfill : scan_.header().backfill;
 }
 
 uint32_t ChangesetSource::TableNumber(Table* table) {
@@ -257,14 +271,46 @@ uint32_t ChangesetSource::TableNumber(Table* table) {
   return last_number_;
 }
 
-Status ChangesetSource::AddEntry(const Segment& s) {
+void ChangesetSource::BeginTransaction(const Segment& s, const LogHeader& header) {
   const std::pair transaction(s.ordinal, scan_.db_version());
-  if (transaction_ != transaction) {
-    const LogHeader& header = scan_.header();
-    builder_.BeginTransaction(
-        {s.site, transaction.second, header.commit_ms, header.ts, header.backfill});
-    transaction_ = transaction;
+  if (transaction_ == transaction) return;
+  builder_.BeginTransaction(
+      {s.site, transaction.second, header.commit_ms, header.ts, header.backfill});
+  transaction_ = transaction;
+}
+
+void ChangesetSource::AddParked(const ParkedRecord& r) {
+  std::vector<Value> key;
+  if (!UnpackValues(r.pk, &key)) return;
+  const auto fits = [&](const TableNames& t) {
+    return t.name == r.table && (r.key_names.empty() ? t.key == std::vector<std::string>(key.size())
+                                                     : t.key == r.key_names);
+  };
+  const auto names = std::find_if(parked_names_.begin(), parked_names_.end(), fits);
+  if (names == parked_names_.end()) return;
+  std::optional<uint32_t>& number =
+      parked_numbers_[static_cast<size_t>(names - parked_names_.begin())];
+  if (!number) number = builder_.AddTable(*names);
+  std::string encoded;
+  for (const Value& v : key) AppendKeyValue(v, &encoded);
+  builder_.BeginRow(*number, encoded, r.cl, r.seq);
+  if (r.cid == kSentinelCid) {
+    builder_.AddSentinel(r.seq);
+  } else {
+    const auto column = std::lower_bound(names->columns.begin(), names->columns.end(), r.cid);
+    builder_.AddCell(static_cast<uint32_t>(column - names->columns.begin()), r.col_version, r.seq,
+                     r.value.value());
   }
+  builder_.EndRow();
+}
+
+Status ChangesetSource::AddEntry(const Segment& s) {
+  if (scan_.parked() != nullptr) {
+    BeginTransaction(s, scan_.parked()->log);
+    AddParked(*scan_.parked());
+    return {};
+  }
+  BeginTransaction(s, scan_.header());
   builder_.BeginRow(TableNumber(scan_.table()), scan_.key(), scan_.cl(), wanted_.front().seq);
   for (const LiveRecord& r : wanted_) {
     if (r.column < 0) {
@@ -297,6 +343,7 @@ void ChangesetSource::Finish(bool last) {
   inside_ = cut_inside_;
   transaction_.reset();
   tables_.clear();
+  parked_numbers_.assign(parked_names_.size(), std::nullopt);
   last_table_ = nullptr;
 }
 

@@ -45,9 +45,12 @@ class ChangesetSource {
   Status Fill(bool* full);
   Status FillFrom(const Segment& segment, bool* full);
   bool MustCut(const LogPoint& at) const;
+  bool IsBackfill() const;
   Status AddEntry(const Segment& segment);
+  void AddParked(const ParkedRecord& record);
   uint32_t TableNumber(Table* table);
-  bool Wanted(const Table& table);
+  bool Wanted();
+  void BeginTransaction(const Segment& segment, const LogHeader& header);
   bool MustBegin(const Segment& segment) const;
   void Cover(const Segment& segment, const LogPoint& end);
   void Finish(bool last);
@@ -75,6 +78,9 @@ class ChangesetSource {
   std::vector<SiteSpan> covers_;
   ChangesetBuilder builder_;
   absl::flat_hash_map<Table*, uint32_t> tables_;
+  // What is parked names tables and columns that are not here.
+  std::vector<TableNames> parked_names_;
+  std::vector<std::optional<uint32_t>> parked_numbers_;  // of these, in the present piece
   Table* last_table_ = nullptr;
   uint32_t last_number_ = 0;
   int64_t writes_ = 0;  // of this connection when the scan began

@@ -180,7 +180,9 @@ Status ReadNames(Connection* c, const char* who, const char* sql, std::string_vi
     auto& columns = selection->columns[name];
     const std::string_view column = s.Text(1);
     if (column.empty()) continue;
-    if (table->FindColumn(column) < 0) return UnknownColumn(who, *table, column);
+    if (table->FindColumn(column) < 0) {
+      return Status::Error(absl::StrCat(who, ": ", NoColumn(*table, column)));
+    }
     columns.emplace(column);
   }
 }

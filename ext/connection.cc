@@ -85,6 +85,7 @@ void Connection::ForgetFile() {
   stores_->sites.Forget();
   stores_->lookup.Forget();
   stores_->log.Forget();
+  stores_->parking.Forget();
 }
 
 Status Connection::ForgetSchema() {
@@ -93,6 +94,7 @@ Status Connection::ForgetSchema() {
   ids.reserve(held.size());
   for (const MergeRow& row : held) ids.push_back(row.table->id());
   utf8_ = -1;
+  may_unpark = true;
   stores_->catalog.Invalidate();
   bool whole = held.empty();
   const absl::Cleanup done = [&] {

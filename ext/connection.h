@@ -19,6 +19,7 @@
 #include "ext/log_lookup.h"
 #include "ext/log_store.h"
 #include "ext/merge_buffer.h"
+#include "ext/parking.h"
 #include "ext/replace_watch.h"
 #include "ext/row_store.h"
 #include "ext/sites.h"
@@ -33,12 +34,14 @@ struct Stores {
         rows(db),
         log(db),
         lookup(db, &log),
+        parking(db),
         replace_watch(db, {rows.put(), log.write_head(), log.write_chunk()}) {}
   Catalog catalog;
   Sites sites;
   RowStore rows;
   LogStore log;
   LogLookup lookup;
+  Parking parking;
   ReplaceWatch replace_watch;
   StatementPool log_ranges;
   MergeBuffer merge;
@@ -66,6 +69,8 @@ class Connection {
   // Settings and per-transaction values that SQL can set.
   int64_t sync_bit = 0;
   uint64_t ts = 0;
+  // Whether the schema may have changed since Unpark (ext/parking.h).
+  bool may_unpark = true;
   // How many savepoints crsql_begin_alter has open.
   int alterations = 0;
   // A merge is writing a base table: triggers may run, but nothing of ours may change under it.
@@ -73,8 +78,8 @@ class Connection {
   // Statements of ours run that begin no savepoint worth the name: nothing is flushed for them, as
   // that might use a statement of ours in the midst of its own work.
   bool quiet = false;
-  // A statement of the host's that writes is running us, the end of which undoes what failed: SQLite
-  // begins no savepoint in it.
+  // A statement of the host's that writes is running us, the end of which undoes what failed:
+  // SQLite begins no savepoint in it.
   bool in_statement = false;
   Status MergeEqualValues(bool* on) {
     if (merge_equal_values_ < 0) TRIBUTARY_RETURN_IF_ERROR(ReadMergeEqualValues());

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "crdt/log_chunk.h"
 #include "crdt/packed.h"
+#include "ext/merge.h"
 
 namespace tributary {
 namespace {
@@ -93,6 +94,35 @@ Status UnpackColumns(Connection*, sqlite3_value* package, std::vector<ResultRow>
   return {};
 }
 
+// With the columns of crsql_changes, and the reason.
+Status Parked(Connection* c, sqlite3_value*, std::vector<ResultRow>* out) {
+  TRIBUTARY_RETURN_IF_ERROR(c->Refresh());
+  ParkedScan scan;
+  for (Status s = scan.Start(c->db(), DbVersion(0), kMaxDbVersion, std::nullopt); !scan.done();
+       s = scan.Next()) {
+    TRIBUTARY_RETURN_IF_ERROR(std::move(s));
+    const ParkedRecord& r = scan.record();
+    std::string reason = r.reason;
+    if (reason.empty()) {
+      Table* table;
+      TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Find(r.table, &table));
+      reason = table == nullptr ? NoTable(r.table) : NoColumn(*table, r.cid);
+    }
+    out->push_back({ResultValue::Text(r.table), ResultValue::Of(Value::Blob(r.pk)),
+                    ResultValue::Text(r.cid), ResultValue::Of(r.value.value()),
+                    ResultValue::Integer(r.col_version.value),
+                    ResultValue::Integer(r.version.value),
+                    ResultValue::Of(Value::Blob(BytesOf(r.site))), ResultValue::Integer(r.cl.value),
+                    ResultValue::Integer(r.seq.value), ResultValue::Text(reason)});
+  }
+  return {};
+}
+
+constexpr ResultTable kParked{
+    "crsql_parked",
+    "CREATE TABLE x(\"table\" TEXT, pk BLOB, cid TEXT, val ANY, col_version INTEGER, db_version "
+    "INTEGER, site_id BLOB, cl INTEGER, seq INTEGER, reason TEXT)",
+    10, Parked};
 constexpr ResultTable kInfo{
     "crsql_info",
     "CREATE TABLE x(\"table\" TEXT, rows INTEGER, exceptions INTEGER, log_bytes INTEGER, "
@@ -106,7 +136,7 @@ constexpr ResultTable kUnpack{"crsql_unpack_columns", "CREATE TABLE x(cell ANY, 
 }  // namespace
 
 Status RegisterInspectTables(Connection* c) {
-  for (const ResultTable* t : {&kInfo, &kCheck, &kUnpack}) {
+  for (const ResultTable* t : {&kInfo, &kCheck, &kUnpack, &kParked}) {
     TRIBUTARY_RETURN_IF_ERROR(RegisterResultTable(c, t));
   }
   return {};

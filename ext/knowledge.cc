@@ -338,20 +338,24 @@ Status HashLoose(Connection* c, SiteOrdinal site, DbVersion above, const Scope& 
   *records = 0;
   *hash = 0;
   ChangeScan scan(c);
-  TRIBUTARY_RETURN_IF_ERROR(scan.Start({.first = above + 1, .site = site}));
+  TRIBUTARY_RETURN_IF_ERROR(scan.Start({.first = above + 1, .site = site, .parked = true}));
   std::string text;
   while (!scan.done()) {
-    const Table& table = *scan.table();
-    if (scope.empty() || std::binary_search(scope.begin(), scope.end(), table.name())) {
-      const LiveRecord& r = scan.record();
-      text = table.name();
+    const ParkedRecord* parked = scan.parked();
+    const std::string& table = parked != nullptr ? parked->table : scan.table()->name();
+    if (scope.empty() || std::binary_search(scope.begin(), scope.end(), table)) {
+      const DbVersion version = scan.db_version();
+      // The same of a record here as there, where it may be parked.
+      text = table;
       text.push_back('\0');
-      text.append(r.column < 0 ? std::string_view() : table.columns()[r.column].name);
+      text.append(parked != nullptr ? parked->cid : scan.cid());
       text.push_back('\0');
-      for (const int64_t n : {scan.db_version().value, r.seq.value, r.version.value}) {
+      for (const int64_t n :
+           {version.value, scan.seq().value,
+            parked != nullptr ? parked->col_version.value : scan.record().version.value}) {
         PutVarint(&text, static_cast<uint64_t>(n));
       }
-      text.append(scan.key());
+      text.append(parked != nullptr ? parked->pk : scan.packed_key());
       *hash += XXH3_64bits(text.data(), text.size());
       if (++*records > limit) {
         *hash = 0;

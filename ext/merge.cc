@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "crdt/packed.h"
 #include "ext/base_writer.h"
@@ -28,6 +29,8 @@ class Resolver {
   }
   // Valid as long as the resolver.
   const MergeRecord& record() const { return record_; }
+  // Why the record cannot be merged here; empty where it can.
+  const std::string& misfit() const { return misfit_; }
 
  private:
   Status Check() const {
@@ -46,6 +49,10 @@ class Resolver {
   Status FindColumn() {
     // An even causal length is a delete, whatever column it names.
     const bool is_sentinel = change_.cid == kSentinelCid || !IsAlive(change_.cl);
+    if (change_.cid.empty() && !is_sentinel) {
+      return Status::Error(absl::StrCat("crsql_changes: a change for table ",
+                                        std::string(change_.table), " names no column"));
+    }
     Table*& table = record_.table;
     int column = -1;
     for (const bool again : {false, true}) {
@@ -62,18 +69,18 @@ class Resolver {
       record_.column = column;
       if (is_sentinel || column >= 0) return {};
     }
-    return table != nullptr ? UnknownColumn(kWho, *table, change_.cid)
-                            : UnknownTable(kWho, change_.table);
+    misfit_ = table != nullptr ? NoColumn(*table, change_.cid) : NoTable(change_.table);
+    return CheckNotReserved(kWho, change_.table);
   }
 
   Status FindTarget() {
     record_.known_row = stores_.merge.FindLast(record_.table, change_.pk);
     if (record_.known_row < 0) TRIBUTARY_RETURN_IF_ERROR(DecodeKey());
     record_.key = key_;
-    if (record_.column >= 0) record_.value = ValueOf(change_.value);
+    if (record_.column >= 0) record_.value = change_.value;
     record_.col_version = change_.col_version;
     record_.cl = change_.cl;
-    record_.log.ts = change_.ts;
+    record_.log = change_.log;
     record_.site = change_.site;
     SiteOrdinal site;
     TRIBUTARY_RETURN_IF_ERROR(stores_.sites.FindOrAdd(change_.site, &site));
@@ -85,9 +92,10 @@ class Resolver {
     std::vector<Value> values;
     if (!UnpackValues(change_.pk, &values)) {
       return Status::Error(absl::StrCat("crsql_changes: the pk of a change for table ",
-                                        record_.table->name(), " is not a packed key"));
+                                        std::string(change_.table), " is not a packed key"));
     }
-    return record_.table->EncodeForeignKey(kWho, values, &key_);
+    if (misfit_.empty()) return KeyFits(*record_.table, kWho, values, &key_, &misfit_);
+    return CheckKeyIsSound(kWho, change_.table, values);
   }
 
   Connection* c_;
@@ -95,6 +103,7 @@ class Resolver {
   const IncomingChange& change_;
   MergeRecord record_;
   std::string key_;
+  std::string misfit_;
 };
 
 // Whether a record that won when it came is still what the clock says.
@@ -152,6 +161,47 @@ Status PutClocks(RowStore* store, std::vector<MergeRow*>* rows) {
 
 }  // namespace
 
+namespace {
+
+Status ParkChange(Connection* c, const IncomingChange& change, std::string_view why) {
+  const bool is_sentinel = change.cid == kSentinelCid || !IsAlive(change.cl);
+  ParkedRecord r{.table = std::string(change.table),
+                 .pk = std::string(change.pk),
+                 .cid = std::string(is_sentinel ? kSentinelCid : change.cid),
+                 .col_version = is_sentinel ? ColVersion(change.cl.value) : change.col_version,
+                 .cl = change.cl,
+                 .site = change.site,
+                 .version = change.db_version,
+                 .seq = change.seq,
+                 .log = change.log,
+                 .reason = std::string(why)};
+  if (!is_sentinel) r.value = HeldValue(change.value);
+  if (change.key_names != nullptr) r.key_names = *change.key_names;
+  return ParkRecord(c, r);
+}
+
+}  // namespace
+
+Status ParkRecord(Connection* c, const ParkedRecord& r) {
+  Stores& stores = c->stores();
+  if (r.cid.find('\0') != std::string::npos) {
+    return Status::Error(absl::StrCat("a change for table ", r.table,
+                                      " names a column whose name holds a zero byte"));
+  }
+  SiteOrdinal site;
+  TRIBUTARY_RETURN_IF_ERROR(stores.sites.FindOrAdd(r.site, &site));
+  if (site != kOwnSite) TRIBUTARY_RETURN_IF_ERROR(stores.sites.RaiseSeen(site, r.version));
+  c->NoteLogWrite();
+  Table* table;
+  TRIBUTARY_RETURN_IF_ERROR(stores.catalog.Find(r.table, &table));
+  if (table != nullptr && (r.cid == kSentinelCid || table->FindColumn(r.cid) >= 0)) {
+    return stores.parking.Park(r);
+  }
+  ParkedRecord missing = r;
+  missing.reason.clear();
+  return stores.parking.Park(missing);
+}
+
 Status MergeChange(Connection* c, const IncomingChange& change) {
   if (c->merging) {
     return Status::Error(
@@ -159,21 +209,64 @@ Status MergeChange(Connection* c, const IncomingChange& change) {
   }
   Resolver resolver(c, change);
   TRIBUTARY_RETURN_IF_ERROR(resolver.Run());
+  if (!resolver.misfit().empty()) return ParkChange(c, change, resolver.misfit());
   MergeResult result;
-  TRIBUTARY_RETURN_IF_ERROR(MergeOne(c, resolver.record(), &result));
+  Status merged = MergeOne(c, resolver.record(), &result);
+  if (merged.code() == SQLITE_CONSTRAINT_DATATYPE) {
+    return ParkChange(c, change, merged.message());
+  }
+  TRIBUTARY_RETURN_IF_ERROR(std::move(merged));
   c->stores().merge.Remember(result.row, change.pk);
   return c->stores().merge.overfull() ? FlushMerge(c, false) : Status();
 }
 
-Status UnknownTable(const char* who, std::string_view table) {
-  return Status::Error(
-      absl::StrCat(who, ": could not find the schema information for table ", std::string(table),
-                   ": it is not replicated here; SELECT crsql_as_crr on it first"));
+Status MergeRecordOf(Connection* c, const ParkedRecord& r) {
+  return MergeChange(c, {.table = r.table,
+                         .pk = r.pk,
+                         .cid = r.cid,
+                         .value = r.value.value(),
+                         .col_version = r.col_version,
+                         .db_version = r.version,
+                         .site = r.site,
+                         .cl = r.cl,
+                         .seq = r.seq,
+                         .log = r.log,
+                         .key_names = &r.key_names});
 }
 
-Status UnknownColumn(const char* who, const Table& table, std::string_view column) {
-  return Status::Error(absl::StrCat(who, ": table ", table.name(), " has no replicated column ",
-                                    std::string(column), ": the sender's schema is another"));
+Status CheckKeyIsSound(const char* who, std::string_view table, const std::vector<Value>& values) {
+  const bool has_null = std::any_of(values.begin(), values.end(), [](const Value& v) {
+    return v.type == ValueType::kNull || (v.type == ValueType::kReal && v.real != v.real);
+  });
+  if (!values.empty() && !has_null) return {};
+  return Status::Error(absl::StrCat(who, ": the pk of a change for table ", std::string(table),
+                                    " is empty or has a NULL"));
+}
+
+Status KeyFits(const Table& table, const char* who, const std::vector<Value>& values,
+               std::string* key, std::string* misfit) {
+  TRIBUTARY_RETURN_IF_ERROR(CheckKeyIsSound(who, table.name(), values));
+  Status fits = table.EncodeForeignKey(values, key);
+  if (!fits.ok()) misfit->assign(fits.message());
+  return {};
+}
+
+std::string NoTable(std::string_view table) {
+  return absl::StrCat("table ", std::string(table), " is not replicated here");
+}
+
+std::string NoColumn(const Table& table, std::string_view column) {
+  return absl::StrCat("table ", table.name(), " has no column ", std::string(column), " here");
+}
+
+Status CheckNotReserved(const char* who, std::string_view table) {
+  const bool reserved = table.empty() || absl::StartsWithIgnoreCase(table, "sqlite_") ||
+                        absl::StartsWithIgnoreCase(table, "crsql_") ||
+                        absl::StrContains(table, "__crsql_") ||
+                        table.find('\0') != std::string_view::npos;
+  if (!reserved) return {};
+  return Status::Error(absl::StrCat(who, ": could not find the schema information for table ",
+                                    std::string(table), ": the name is reserved"));
 }
 
 Status CheckOwnVersion(Connection* c, const char* who, DbVersion version) {

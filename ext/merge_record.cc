@@ -50,8 +50,15 @@ class Merger {
 
   Status Run(MergeResult* result) {
     if (record_.column >= 0) {
-      const Affinity affinity = record_.table->columns()[record_.column].affinity;
-      TRIBUTARY_RETURN_IF_ERROR(value_.Convert(c_->db(), affinity, record_.value));
+      const DataColumn& column = record_.table->columns()[record_.column];
+      TRIBUTARY_RETURN_IF_ERROR(value_.Convert(c_->db(), column.affinity, record_.value));
+      const Value& value = value_.get();
+      if (column.strict_type && value.type != ValueType::kNull &&
+          value.type != *column.strict_type) {
+        return {SQLITE_CONSTRAINT_DATATYPE,
+                absl::StrCat("column ", column.name, " of STRICT table ", record_.table->name(),
+                             " does not take ", TypeName(value))};
+      }
     }
     TRIBUTARY_RETURN_IF_ERROR(FindRow());
     result->row = row_;

@@ -29,7 +29,7 @@ struct MergeResult {
 };
 
 // Decides, writes the base table and remembers the clock in the merge buffer. On failure nothing of
-// it is kept.
+// it is kept. Fails with SQLITE_CONSTRAINT_DATATYPE where a STRICT table does not take the value.
 Status MergeOne(Connection* connection, const MergeRecord& record, MergeResult* result);
 
 }  // namespace tributary

@@ -26,7 +26,7 @@ constexpr const char* kMoves[] = {
     "UPDATE crsql_log_covered SET version = max(version - :n, 0) WHERE site = 0",
     "UPDATE crsql_log_filters SET ranges = crsql_internal_reattribute(ranges, :p, :n, 0)",
     ("UPDATE crsql_rows SET clock = crsql_internal_reattribute(clock, :p, :n, 1) "
-     "WHERE crsql_internal_reattribute(clock, :p, :n, 1) <> clock"),
+     "WHERE table_id >= 0 AND crsql_internal_reattribute(clock, :p, :n, 1) <> clock"),
 };
 
 Status Move(sqlite3* db, const SiteId& id, SiteOrdinal peer, DbVersion shared) {

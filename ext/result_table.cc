@@ -73,23 +73,9 @@ int Column(sqlite3_vtab_cursor* c, sqlite3_context* context, int column) {
   const auto* cursor = static_cast<Cursor*>(c);
   const ResultRow& row = cursor->rows[cursor->at];
   if (column < 0 || static_cast<size_t>(column) >= row.size()) return SQLITE_OK;
-  const ResultValue& v = row[column];
-  switch (v.value.type) {
-    case ValueType::kNull:
-      break;
-    case ValueType::kInteger:
-      sqlite3_result_int64(context, v.value.integer);
-      break;
-    case ValueType::kReal:
-      sqlite3_result_double(context, v.value.real);
-      break;
-    case ValueType::kText:
-      sqlite3_result_text64(context, v.bytes.data(), v.bytes.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
-      break;
-    case ValueType::kBlob:
-      sqlite3_result_blob64(context, v.bytes.data(), v.bytes.size(), SQLITE_TRANSIENT);
-      break;
-  }
+  Value v = row[column].value;
+  v.bytes = row[column].bytes;
+  ResultOf(context, v);
   return SQLITE_OK;
 }
 

@@ -137,6 +137,22 @@ void ResultText(sqlite3_context* context, std::string_view s) {
   sqlite3_result_text64(context, s.data(), s.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
+void ResultOf(sqlite3_context* context, const Value& v) {
+  switch (v.type) {
+    case ValueType::kNull:
+      return;
+    case ValueType::kInteger:
+      return sqlite3_result_int64(context, v.integer);
+    case ValueType::kReal:
+      return sqlite3_result_double(context, v.real);
+    case ValueType::kText:
+      return ResultText(context, v.bytes);
+    case ValueType::kBlob:
+      return sqlite3_result_blob64(context, v.bytes.data() != nullptr ? v.bytes.data() : "",
+                                   v.bytes.size(), SQLITE_TRANSIENT);
+  }
+}
+
 Value ValueOf(sqlite3_value* v) {
   const int type = sqlite3_value_type(v);
   switch (type) {

@@ -151,8 +151,9 @@ class ScopedSavepoint {
   bool open_ = false;
 };
 
-// Makes a copy of the text the result of an SQL function or column.
+// Makes a copy of the text, or of a value, the result of an SQL function or column.
 void ResultText(sqlite3_context* context, std::string_view s);
+void ResultOf(sqlite3_context* context, const Value& v);
 
 // A view of an SQLite value; text and blob point into it.
 Value ValueOf(sqlite3_value* v);

@@ -11,6 +11,22 @@
 namespace tributary {
 namespace {
 
+std::optional<ValueType> StrictType(std::string_view declared, bool strict) {
+  if (!strict) return std::nullopt;
+  if (absl::StartsWithIgnoreCase(declared, "INT")) return ValueType::kInteger;
+  if (absl::EqualsIgnoreCase(declared, "REAL")) return ValueType::kReal;
+  if (absl::EqualsIgnoreCase(declared, "TEXT")) return ValueType::kText;
+  if (absl::EqualsIgnoreCase(declared, "BLOB")) return ValueType::kBlob;
+  return std::nullopt;  // ANY
+}
+
+bool IsIntegral(double d) {
+  return d >= -9223372036854775808.0 && d < 9223372036854775808.0 &&
+         static_cast<double>(static_cast<int64_t>(d)) == d;
+}
+
+}  // namespace
+
 const char* TypeName(const Value& v) {
   switch (v.type) {
     case ValueType::kNull:
@@ -26,13 +42,6 @@ const char* TypeName(const Value& v) {
   }
   return "an integer";
 }
-
-bool IsIntegral(double d) {
-  return d >= -9223372036854775808.0 && d < 9223372036854775808.0 &&
-         static_cast<double>(static_cast<int64_t>(d)) == d;
-}
-
-}  // namespace
 
 int Table::SearchColumn(ColumnId id) const {
   for (size_t i = 0; i < columns_.size(); i++) {
@@ -79,15 +88,20 @@ Status Table::LoadSchema() {
     const bool strict = s.Int(6) != 0;
     const Affinity affinity = AffinityOf(s.Text(1), strict);
     if (s.Int(4) > 0) {
-      key_.push_back({std::string(s.Text(0)), affinity});
+      key_.push_back({std::string(s.Text(0)), affinity,
+                      s.Int(7) == 0 && absl::EqualsIgnoreCase(s.Text(1), "INTEGER")});
     } else {
       const bool needs_value = s.Int(2) != 0 && s.Int(3) != 0;
       columns_.push_back({.name = std::string(s.Text(0)),
                           .affinity = affinity,
-                          .neutral = needs_value ? NeutralLiteral(affinity) : ""});
+                          .neutral = needs_value ? NeutralLiteral(affinity) : "",
+                          .strict_type = StrictType(s.Text(1), strict)});
     }
   }
   if (names.empty()) return Status::Error(absl::StrCat("table ", name_, " does not exist"));
+  if (key_.size() > 1) {
+    for (KeyColumn& k : key_) k.is_rowid = false;
+  }
   if (!without_rowid) FindRowidName(names);
   return {};
 }
@@ -244,10 +258,9 @@ Status Table::EncodeKey(sqlite3_value** values, std::string* out) const {
   return {};
 }
 
-Status Table::EncodeForeignKey(const char* who, const std::vector<Value>& values,
-                               std::string* out) const {
+Status Table::EncodeForeignKey(const std::vector<Value>& values, std::string* out) const {
   if (values.size() != key_.size()) {
-    return Status::Error(absl::StrCat(who, ": the pk of a change for table ", name_, " holds ",
+    return Status::Error(absl::StrCat("the pk of a change for table ", name_, " holds ",
                                       values.size(), " values, its primary key has ", key_.size(),
                                       " columns"));
   }
@@ -258,8 +271,9 @@ Status Table::EncodeForeignKey(const char* who, const std::vector<Value>& values
       v = Value::Real(static_cast<double>(v.integer));
     }
     TRIBUTARY_RETURN_IF_ERROR(CheckKeyValue(key_[i], v));
-    if (!StoredUnchanged(key_[i].affinity, v)) {
-      return Status::Error(absl::StrCat(who, ": the pk of a change for table ", name_, " has ",
+    const bool is_rowid = key_[i].is_rowid && v.type != ValueType::kInteger;
+    if (is_rowid || !StoredUnchanged(key_[i].affinity, v)) {
+      return Status::Error(absl::StrCat("the pk of a change for table ", name_, " has ",
                                         TypeName(v), " for key column ", key_[i].name,
                                         ", whose declared type would store it differently: the "
                                         "schemas of the two replicas disagree"));

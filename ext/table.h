@@ -4,6 +4,7 @@
 #define TRIBUTARY_EXT_TABLE_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +23,7 @@ namespace tributary {
 struct KeyColumn {
   std::string name;
   Affinity affinity = Affinity::kBlob;
+  bool is_rowid = false;  // INTEGER PRIMARY KEY: takes integers only
 };
 
 struct DataColumn {
@@ -32,7 +34,12 @@ struct DataColumn {
   // What to insert where the row arrives before this cell: a literal for a NOT NULL column without
   // default (T6), else empty: the table's own default.
   std::string neutral;
+  // What a column of a STRICT table takes besides NULL, after conversion; any type if not set.
+  std::optional<ValueType> strict_type;
 };
+
+// `a blob`, for messages.
+const char* TypeName(const Value& v);
 
 // The statements with which a scan reads a table's rows (row_reader.h). They come to be as needed.
 struct RowStatements {
@@ -86,10 +93,9 @@ class Table {
   // Encodes the key that these values are, as the table stores them. Fails on NULL, and on an
   // integral REAL in an untyped column (two keys that SQLite takes for one).
   Status EncodeKey(sqlite3_value** values, std::string* out) const;
-  // The same for values from elsewhere; their types must be what the columns would store. `who`
-  // begins the message where they are not.
-  Status EncodeForeignKey(const char* who, const std::vector<Value>& values,
-                          std::string* out) const;
+  // The same for values from elsewhere; fails where their number or types are not what the columns
+  // would store.
+  Status EncodeForeignKey(const std::vector<Value>& values, std::string* out) const;
 
   // Points `select` at the row with this key: its columns in layout order, then its rowid (or 1
   // where it has none). *found tells whether it is there; if so the caller resets the statement

@@ -60,6 +60,7 @@ Status AsReplicated(Connection* c, std::string_view schema, std::string_view tab
     // The triggers of an alteration stay until crsql_commit_alter.
     const bool settled = !known->is_outdated() || known->traits().is_altering;
     TRIBUTARY_RETURN_IF_ERROR(settled ? CreateMissingTriggers(db, *known) : Renew(c, *known));
+    TRIBUTARY_RETURN_IF_ERROR(Unpark(c));
     return savepoint.Release();
   }
   TRIBUTARY_RETURN_IF_ERROR(FreeName(c, name));
@@ -68,6 +69,7 @@ Status AsReplicated(Connection* c, std::string_view schema, std::string_view tab
   TRIBUTARY_RETURN_IF_ERROR(MakeReplicated(db, name, &added));
   TRIBUTARY_RETURN_IF_ERROR(c->ForgetSchema());
   TRIBUTARY_RETURN_IF_ERROR(LogBackfill(c, added.get()));
+  TRIBUTARY_RETURN_IF_ERROR(Unpark(c));
   return savepoint.Release();
 }
 

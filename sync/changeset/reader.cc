@@ -81,8 +81,15 @@ bool ChangesetReader::ReadTable(std::string_view message) {
 }
 
 bool ChangesetReader::HasDuplicateTables() const {
-  absl::flat_hash_set<std::string_view> names;
-  for (const TableNames& t : tables_) names.insert(t.name);
+  // Of a name there may be several, with other columns: what a replica only passes on may be of
+  // other schemas than its own.
+  absl::flat_hash_set<std::string> names;
+  for (const TableNames& t : tables_) {
+    std::string text = t.name;
+    for (const std::string& name : t.key) text.append("\1").append(name);
+    for (const std::string& name : t.columns) text.append("\2").append(name);
+    names.insert(std::move(text));
+  }
   return names.size() != tables_.size();
 }
 
