@@ -70,8 +70,8 @@ constexpr char kOwnVersion[] =
 constexpr char kReport[] =
     "INSERT INTO main.crsql_master(key, value) VALUES ('upgraded_from_crsqlite', "
     "json_object('version', ?1, 'tables', ?2, 'clock_rows', ?3, 'tombstones', ?4, 'recorded', ?5, "
-    "'deleted', ?6, 'forgotten', ?7, 'dropped_tables', (SELECT json_group_array(t) FROM "
-    "main.crsql_import_tables WHERE present IS NULL)))";
+    "'deleted', ?6, 'forgotten', ?7, 'dropped_tables', json((SELECT json_group_array(t) FROM "
+    "main.crsql_import_tables WHERE present IS NULL))))";
 
 constexpr char kDrop[] =
     "DROP TABLE main.crsql_import_sites; DROP TABLE main.crsql_import_versions;"
