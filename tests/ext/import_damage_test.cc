@@ -285,6 +285,45 @@ TEST_F(ImportDamage, RecordsOfOneName) {
   ExpectSound(db);
 }
 
+// Names that need quotes, keys of several columns, no rowid, text in UTF-16; hosts that trust
+// nobody.
+TEST_F(ImportDamage, OddSchemas) {
+  const char kClock[] =
+      "(key INTEGER NOT NULL, col_name TEXT NOT NULL, col_version INTEGER NOT NULL, db_version "
+      "INTEGER NOT NULL, site_id INTEGER NOT NULL DEFAULT 0, seq INTEGER NOT NULL, PRIMARY KEY(key,"
+      " col_name)) WITHOUT ROWID, STRICT;";
+  for (const char* rowid : {"", "WITHOUT ROWID"}) {
+    const std::string path = dir_.File(std::string("odd") + rowid);
+    Db(path, {.extension = false, .before = "PRAGMA encoding = 'UTF-16le'"})
+        .Do("CREATE TABLE crsql_master(\"key\" TEXT PRIMARY KEY, \"value\" ANY);"
+            "INSERT INTO crsql_master VALUES('crsqlite_version', 150000);"
+            "CREATE TABLE crsql_site_id(site_id BLOB NOT NULL, ordinal INTEGER PRIMARY KEY);"
+            "INSERT INTO crsql_site_id VALUES(x'01010101010101010101010101010101', 0);"
+            "CREATE TABLE \"a 'b\"\"c\"(x REAL NOT NULL, \"y \"\"z\", \"1 -\" TEXT NOT NULL, "
+            "\"-x\" INT, PRIMARY KEY(\"1 -\", x)) " +
+            std::string(rowid) +
+            "; INSERT INTO \"a 'b\"\"c\" VALUES(2, 'ä', 'é', 1.5), (3, x'00', 'ö', NULL);"
+            "CREATE TABLE \"a 'b\"\"c__crsql_clock\"" +
+            kClock +
+            "CREATE TABLE \"a 'b\"\"c__crsql_pks\"(__crsql_key INTEGER PRIMARY KEY, \"1 -\", x);"
+            "INSERT INTO \"a 'b\"\"c__crsql_pks\" VALUES(1, 'é', 2.0), (2, 'ö', 3);"
+            "INSERT INTO \"a 'b\"\"c__crsql_clock\" VALUES(1, 'y \"z', 1, 1, 0, 0), "
+            "(1, '-x', 1, 1, 0, 1), (2, 'y \"z', 1, 2, 0, 0), (2, '-x', 3, 2, 0, 1)");
+    Db db(path, {.extension = false, .before = "PRAGMA trusted_schema = OFF"});
+    sqlite3_db_config(db.handle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    std::string error;
+    ASSERT_EQ(LoadExtension(db.handle(), &error), SQLITE_OK) << error;
+    EXPECT_EQ(db.Get("SELECT cid, val, col_version, db_version, seq FROM crsql_changes"),
+              "'y \"z'|CAST(x'c3a4' AS TEXT)|1|1|0\n'-x'|1.5|1|1|1\n"
+              "'y \"z'|x'00'|1|2|0\n'-x'|NULL|3|2|1");
+    EXPECT_EQ(db.Int("SELECT count(*) FROM crsql_rows"), 1);
+    db.Do("UPDATE \"a 'b\"\"c\" SET \"-x\" = 5");
+    EXPECT_EQ(db.Get("SELECT val, col_version, db_version FROM crsql_changes WHERE cid = '-x'"),
+              "5|2|3\n5|4|3");
+    ExpectSound(db);
+  }
+}
+
 // Killed at any time, or out of memory: the old file, or all of the new one.
 class ImportInterrupted : public ImportDamage {
  protected:
