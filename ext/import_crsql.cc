@@ -75,7 +75,8 @@ constexpr char kRaiseSeen[] =
 constexpr char kReport[] =
     "INSERT INTO main.crsql_master(key, value) VALUES ('upgraded_from_crsqlite', "
     "json_object('version', ?1, 'tables', ?2, 'clock_rows', ?3, 'tombstones', ?4, 'recorded', ?5, "
-    "'deleted', ?6, 'forgotten', ?7, 'dropped_tables', json((SELECT json_group_array(t) FROM "
+    "'deleted', ?6, 'forgotten', ?7, 'upstream', ?8, 'dropped_tables', json((SELECT "
+    "json_group_array(t) FROM "
     "main.crsql_import_tables WHERE present IS NULL))))";
 
 constexpr char kDropClocks[] =
@@ -195,8 +196,8 @@ class Importer {
     const int64_t values[] = {recorded_,    static_cast<int64_t>(tables_.size()),
                               n.clock_rows, n.tombstones,
                               n.recorded,   n.deleted,
-                              n.forgotten};
-    for (int i = 0; i < 7; i++) s.Bind(i + 1, values[i]);
+                              n.forgotten,  upstream_ ? 1 : 0};
+    for (int i = 0; i < 8; i++) s.Bind(i + 1, values[i]);
     return s.Run();
   }
 
