@@ -221,6 +221,10 @@ Status ClockImporter::ReadRecord() {
 // written at once has seqs that follow each other, as implied clocks want them.
 void ClockImporter::Rename(CausalLength cl, ColVersion version, int64_t rank, Stamp* stamp) const {
   if (!upstream_ || stamp->site == kOwnSite) return;
+  if (sentinel_ && sentinel_site_ != stamp->site) {
+    stamp->site = kOwnSite;
+    return;
+  }
   std::string text = absl::StrCat(table_->name(), std::string_view("\0", 1), key_);
   PutVarint(&text, static_cast<uint64_t>(cl.value));
   PutVarint(&text, static_cast<uint64_t>(version.value));
@@ -260,10 +264,12 @@ Status ClockImporter::ImportRow(bool in_base) {
 RowClock ClockImporter::Clock(CausalLength cl) {
   RowClock clock = RowClock::Tombstone(cl);
   if (!IsAlive(cl)) cells_.clear();
-  // Where a cell stands in for its row's sentinel, that is not known (crdt/row_clock.h).
+  if (sentinel_) sentinel_site_ = sentinel_->clock.stamp.site;
+  // Where a cell stands in for its row's sentinel, that is not known (crdt/row_clock.h). Upstream's
+  // equal stamps mean nothing.
   bool stands_in = false;
   for (Record& r : cells_) {
-    stands_in = stands_in || (sentinel_ && r.clock.stamp == sentinel_->clock.stamp);
+    stands_in = stands_in || (!upstream_ && sentinel_ && r.clock.stamp == sentinel_->clock.stamp);
     Rename(cl, r.clock.version, 1 + int64_t{r.clock.column}, &r.clock.stamp);
     clock.Apply(MergeAction::kSet, cl, false, r.clock.column, r.clock.version, r.clock.stamp);
   }

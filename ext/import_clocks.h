@@ -69,6 +69,7 @@ class ClockImporter {
   // Of the row.
   std::string key_;
   std::optional<Record> sentinel_;
+  SiteOrdinal sentinel_site_ = 0;
   std::vector<Record> cells_;
 };
 

@@ -68,12 +68,21 @@ constexpr char kOwnVersion[] =
     "'pre_compact_dbversion' UNION ALL SELECT v.db_version FROM main.crsql_import_versions v "
     "JOIN main.crsql_site_id s USING (site_id) WHERE s.ordinal = 0) WHERE typeof(v) = 'integer'";
 
+constexpr char kRaiseSeen[] =
+    "INSERT INTO main.crsql_peers(ordinal, seen) SELECT site, max(version) FROM "
+    "main.crsql_import_log WHERE site > 0 GROUP BY site ON CONFLICT(ordinal) DO UPDATE SET seen = "
+    "excluded.seen WHERE excluded.seen > seen";
+
 constexpr char kReport[] =
     "INSERT INTO main.crsql_master(key, value) VALUES ('upgraded_from_crsqlite', "
     "json_object('version', ?1, 'tables', ?2, 'clock_rows', ?3, 'tombstones', ?4, 'recorded', ?5, "
-    "'deleted', ?6, 'forgotten', ?7, 'dropped_tables', (SELECT json_group_array(t) FROM "
-    "main.crsql_import_tables WHERE present IS NULL)))";
+    "'deleted', ?6, 'forgotten', ?7, 'upstream', ?8, 'dropped_tables', json((SELECT "
+    "json_group_array(t) FROM "
+    "main.crsql_import_tables WHERE present IS NULL))))";
 
+constexpr char kDropClocks[] =
+    "SELECT group_concat(printf('DROP TABLE main.\"%w__crsql_clock\"; DROP TABLE IF EXISTS "
+    "main.\"%w__crsql_pks\";', t, t), '') FROM main.crsql_import_tables";
 constexpr char kDrop[] =
     "DROP TABLE main.crsql_import_sites; DROP TABLE main.crsql_import_versions;"
     "DROP TABLE main.crsql_import_log; DROP TABLE IF EXISTS main.crsql_import_keys;"
@@ -119,6 +128,7 @@ class Importer {
     ClockImporter clocks(db_, upstream_, own_);
     for (const Source& s : sources_) TRIBUTARY_RETURN_IF_ERROR(ImportTable(s, &clocks));
     TRIBUTARY_RETURN_IF_ERROR(Refuse(kUnknownSites));
+    TRIBUTARY_RETURN_IF_ERROR(Execute(db_, kRaiseSeen));
     TRIBUTARY_RETURN_IF_ERROR(ImportLog(
         db_, tables_,
         {upstream_, clocks.repairs().value_or(DbVersion(0)), clocks.repairs().value_or(own_)}));
@@ -187,19 +197,19 @@ class Importer {
     const int64_t values[] = {recorded_,    static_cast<int64_t>(tables_.size()),
                               n.clock_rows, n.tombstones,
                               n.recorded,   n.deleted,
-                              n.forgotten};
-    for (int i = 0; i < 7; i++) s.Bind(i + 1, values[i]);
+                              n.forgotten,  upstream_ ? 1 : 0};
+    for (int i = 0; i < 8; i++) s.Bind(i + 1, values[i]);
     return s.Run();
   }
 
   // What is left of cr-sqlite, and what this made for a while.
   Status Drop() {
-    std::string sql = kDrop;
-    for (const Source& s : sources_) {
-      for (const char* suffix : {"__crsql_clock", "__crsql_pks"}) {
-        absl::StrAppend(&sql, "DROP TABLE IF EXISTS main.", QuoteName(s.name + suffix), ";");
-      }
-    }
+    Statement s;
+    bool row;
+    TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db_, kDropClocks));
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+    const std::string sql = absl::StrCat(s.Text(0), kDrop);
+    s.Finalize();
     return Execute(db_, sql);
   }
 

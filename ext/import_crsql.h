@@ -16,7 +16,10 @@
 // Upstream gives what it merges the receiver's own number for db_version, so that nobody knows the
 // author's. Such a record becomes one of its author's version 1, which that author surely issued,
 // with a seq that is made of what the record says: whoever upgrades the same record names it alike,
-// and the author's own name of it, which is greater or equal, takes over when it comes.
+// and the author's own name of it, which is greater, takes over when it comes. That the author has
+// the record, or what beats it, must be certain, as nobody sends it what it claims to know. It is
+// not where another wrote the row's sentinel: upstream moves clocks to a new key as they are. Such
+// a cell becomes this replica's own, under the number that it has.
 #ifndef TRIBUTARY_EXT_IMPORT_CRSQL_H_
 #define TRIBUTARY_EXT_IMPORT_CRSQL_H_
 

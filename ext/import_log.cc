@@ -6,7 +6,6 @@
 
 #include "ext/log_writer.h"
 #include "ext/row_store.h"
-#include "ext/sites.h"
 
 namespace tributary {
 namespace {
@@ -14,7 +13,7 @@ namespace {
 class LogImporter {
  public:
   LogImporter(sqlite3* db, const ImportedVersions& versions)
-      : db_(db), versions_(versions), store_(db), sites_(db), log_(db) {}
+      : db_(db), versions_(versions), store_(db), log_(db) {}
 
   Status Run(const std::vector<std::unique_ptr<Table>>& tables);
 
@@ -28,7 +27,6 @@ class LogImporter {
   sqlite3* db_;
   const ImportedVersions versions_;
   RowStore store_;
-  Sites sites_;
   LogStore log_;
   Statement items_;
   std::optional<LogWriter> writer_;
@@ -120,7 +118,6 @@ Status LogImporter::Begin(SiteOrdinal site, DbVersion version, uint64_t ts) {
   if (site != site_ || version != version_) {
     next_ = Seq(0);
     log_.StartTransaction(site, version);
-    if (site != kOwnSite) TRIBUTARY_RETURN_IF_ERROR(sites_.RaiseSeen(site, version));
   }
   site_ = site;
   version_ = version;

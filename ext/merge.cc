@@ -85,7 +85,11 @@ class Resolver {
     SiteOrdinal site;
     TRIBUTARY_RETURN_IF_ERROR(stores_.sites.FindOrAdd(change_.site, &site));
     record_.stamp = {site, change_.db_version, change_.seq};
-    return site == kOwnSite ? CheckOwnVersion(c_, kWho, change_.db_version) : Status();
+    if (site != kOwnSite) return {};
+    DbVersion last;
+    TRIBUTARY_RETURN_IF_ERROR(c_->LastVersion(&last));
+    record_.unissued = change_.db_version > last;
+    return {};
   }
 
   Status DecodeKey() {

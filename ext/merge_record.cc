@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "crdt/merge.h"
 #include "ext/base_writer.h"
+#include "ext/flush.h"
 #include "ext/merge.h"
 #include "ext/sweep.h"
 
@@ -46,7 +47,8 @@ class StoredValue {
 
 class Merger {
  public:
-  Merger(Connection* c, const MergeRecord& record) : c_(c), stores_(c->stores()), record_(record) {}
+  Merger(Connection* c, const MergeRecord& record)
+      : c_(c), stores_(c->stores()), record_(record), stamp_(record.stamp) {}
 
   Status Run(MergeResult* result) {
     if (record_.column >= 0) {
@@ -72,14 +74,17 @@ class Merger {
                                  .incoming_version = record_.col_version};
     TieBreak tie;
     if (NeedsTieBreak(question)) TRIBUTARY_RETURN_IF_ERROR(BreakTie(&row, &tie));
-    const MergeAction action = Decide(question, tie);
+    MergeAction action = Decide(question, tie);
+    if (record_.unissued) {
+      if (action == MergeAction::kRestamp) action = MergeAction::kIgnore;
+      if (action != MergeAction::kIgnore) TRIBUTARY_RETURN_IF_ERROR(TakeOver());
+    }
     result->changed = action != MergeAction::kIgnore && action != MergeAction::kRestamp;
     if (action != MergeAction::kIgnore) {
       TRIBUTARY_RETURN_IF_ERROR(WriteBase(&row, action));
       Record(&row, action, local);
     }
-    const Stamp& stamp = record_.stamp;
-    if (stamp.site != kOwnSite) stores_.merge.Saw(stamp.site, stamp.version);
+    if (stamp_.site != kOwnSite) stores_.merge.Saw(stamp_.site, stamp_.version);
     bool merge_equal_values;
     TRIBUTARY_RETURN_IF_ERROR(c_->MergeEqualValues(&merge_equal_values));
     c_->capture.state.rows_impacted += RowsImpacted(action, is_sentinel(), merge_equal_values);
@@ -249,6 +254,25 @@ class Merger {
     return {};
   }
 
+  // Upstream numbers what it merges itself, and moves our cells to a row's new key as ours: to a
+  // replica that comes from upstream (import_crsql.h) such a record may be news. It becomes a
+  // change that this replica makes now. Anywhere else the file was copied.
+  Status TakeOver() {
+    Statement s;
+    bool is_upstream;
+    TRIBUTARY_RETURN_IF_ERROR(s.Prepare(c_->db(),
+                                        "SELECT 1 FROM crsql_master WHERE key = "
+                                        "'upgraded_from_crsqlite' AND value ->> 'upstream'"));
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&is_upstream));
+    if (!is_upstream) return CheckOwnVersion(c_, "crsql_changes", stamp_.version);
+    LogHead head;
+    TRIBUTARY_RETURN_IF_ERROR(AllotVersion(c_, &head));
+    TransactionState& state = c_->capture.state;
+    stamp_ = {kOwnSite, state.version, state.next_seq};
+    state.next_seq = state.next_seq + 1;
+    return stores_.log.WriteHead(head);
+  }
+
   Status WriteBase(MergeRow* row, MergeAction action) {
     if (action == MergeAction::kRestamp) return {};
     BaseWriter writer(c_);
@@ -269,11 +293,11 @@ class Merger {
   // `local`: the cell's clock until now.
   void Record(MergeRow* row, MergeAction action, const RowClock::CellView& local) {
     const ColumnId column = is_sentinel() ? 0 : record_.table->columns()[record_.column].id;
-    row->clock.Apply(action, record_.cl, is_sentinel(), column, record_.col_version, record_.stamp);
+    row->clock.Apply(action, record_.cl, is_sentinel(), column, record_.col_version, stamp_);
     row->dirty = true;
     // One stamp with two values, from a peer that lies: the log has the stamp already.
-    if (action == MergeAction::kSet && local.stamp == record_.stamp) return;
-    WonRecord won{.row = row_, .column = column, .stamp = record_.stamp, .log = record_.log};
+    if (action == MergeAction::kSet && local.stamp == stamp_) return;
+    WonRecord won{.row = row_, .column = column, .stamp = stamp_, .log = record_.log};
     // The row's sentinel moves with every change of its life.
     if (is_sentinel() || action == MergeAction::kReviveAndSet || action == MergeAction::kRevive) {
       won.kind = LogKind::kSentinel;
@@ -290,6 +314,7 @@ class Merger {
   Connection* c_;
   Stores& stores_;
   const MergeRecord& record_;
+  Stamp stamp_;  // the record's, or that which it gets here
   StoredValue value_;
   uint32_t row_ = 0;
 };

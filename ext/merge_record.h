@@ -21,6 +21,9 @@ struct MergeRecord {
   Stamp stamp;           // by the ordinal of that site
   LogHeader log;         // what else is logged with it: commit time, ts, back-fill
   bool is_last = false;  // no other cell of this row comes next
+  // Claims a version of this site that it never issued. Refused if it has news, unless that is
+  // upstream's way: see Merger::TakeOver.
+  bool unissued = false;
 };
 
 struct MergeResult {

@@ -61,11 +61,11 @@ Status ReadFormat(sqlite3* db, Format* format, int64_t* version) {
 
 // With the code of what stands in the way, so that a host tries again after SQLITE_BUSY.
 Status NotNow(Format format, int code) {
-  return {code, absl::StrCat(format == Format::kCrsqlite
-                                 ? "this file was written by cr-sqlite and cannot be upgraded now"
-                                 : "Tributary's tables do not exist in this database and cannot be "
-                                   "made now",
-                             ", because it is read-only or locked")};
+  return {code, format == Format::kCrsqlite
+                    ? "this file was written by cr-sqlite and cannot be upgraded now, because it "
+                      "is read-only or locked: open it again when it is not"
+                    : "Tributary's tables do not exist in this database and cannot be made now, "
+                      "because it is read-only or locked"};
 }
 
 Status Upgrade(sqlite3* db, int64_t version) {

@@ -18,7 +18,8 @@ constexpr std::string_view kDetails =
     "except that they must load the extension to write. Without names, every table is taken that\n"
     "can be; a table that cannot says why and stays as it is. All in one transaction. Repeating "
     "it\n"
-    "does no harm.\n\n"
+    "does no harm. A file that cr-sqlite wrote is upgraded in place: it keeps its site id, clocks\n"
+    "and tombstones, and cr-sqlite cannot open it any more.\n\n"
     "Examples:\n"
     "  tributary init notes.db                all tables\n"
     "  tributary init notes.db note tag       only these two\n"
@@ -31,6 +32,18 @@ struct TableResult {
   Outcome outcome = Outcome::kRefused;
   std::string message;  // a warning, or the reason
   int64_t rows = 0;
+};
+
+// What became of a file of cr-sqlite.
+struct CrsqliteUpgrade {
+  int64_t version = 0;  // 0: it was none
+  int64_t tables = 0;
+  int64_t clocks = 0;
+  int64_t tombstones = 0;
+  int64_t recorded = 0;
+  int64_t deleted = 0;
+  int64_t forgotten = 0;
+  std::string dropped;
 };
 
 std::string_view Name(Outcome outcome) {
@@ -125,6 +138,37 @@ Status Upgrade(const Database& db, TableResult* t) {
   return {};
 }
 
+Status ReadUpgrade(const Database& db, CrsqliteUpgrade* u) {
+  Statement s = db.Prepare(
+      "SELECT value ->> 'version', value ->> 'tables', value ->> 'clock_rows', "
+      "value ->> 'tombstones', value ->> 'recorded', value ->> 'deleted', value ->> 'forgotten', "
+      "(SELECT group_concat(j.value, ', ') FROM json_each(m.value, '$.dropped_tables') j) "
+      "FROM crsql_master m WHERE key = 'upgraded_from_crsqlite'");
+  if (!s.Step()) return s.status();
+  int column = 0;
+  for (int64_t* n : {&u->version, &u->tables, &u->clocks, &u->tombstones, &u->recorded, &u->deleted,
+                     &u->forgotten}) {
+    *n = s.Int(column++);
+  }
+  u->dropped = s.Text(column);
+  return {};
+}
+
+void PrintUpgrade(const Style& style, const CrsqliteUpgrade& u) {
+  std::printf("%s upgraded from cr-sqlite (%lld): %s, %s, %s\n", style.Green("✓").c_str(),
+              static_cast<long long>(u.version), Count(u.tables, "table").c_str(),
+              Count(u.clocks, "clock").c_str(), Count(u.tombstones, "tombstone").c_str());
+  const auto line = [](int64_t n, const char* what) {
+    if (n > 0) std::printf("  %s %s\n", Count(n, "row").c_str(), what);
+  };
+  line(u.recorded, "in a table but not recorded: recorded now as inserted here");
+  line(u.deleted, "recorded but not in its table: recorded now as deleted here");
+  line(u.forgotten, "of others, recorded but not in its table: forgotten");
+  if (!u.dropped.empty()) {
+    std::printf("  tables that are gone: %s\n", OneLine(u.dropped, 1000).c_str());
+  }
+}
+
 bool Wanted(const TableResult& t) { return t.outcome == Outcome::kReplicated; }
 
 constexpr int kMaxNameWidth = 40;
@@ -194,10 +238,23 @@ void PrintResults(const Context& context, const std::vector<TableResult>& tables
   std::printf("%s\n", summary.c_str());
 }
 
-void WriteJson(const std::string& path, const std::vector<TableResult>& tables) {
+void WriteJson(const std::string& path, const CrsqliteUpgrade& u,
+               const std::vector<TableResult>& tables) {
   JsonWriter json(stdout);
   json.BeginObject();
   json.Key("database").String(path);
+  if (u.version > 0) {
+    json.Key("upgraded_from_crsqlite").BeginObject();
+    json.Key("version").Int(u.version);
+    json.Key("tables").Int(u.tables);
+    json.Key("clocks").Int(u.clocks);
+    json.Key("tombstones").Int(u.tombstones);
+    json.Key("rows_recorded").Int(u.recorded);
+    json.Key("rows_deleted").Int(u.deleted);
+    json.Key("rows_forgotten").Int(u.forgotten);
+    json.Key("tables_gone").String(u.dropped);
+    json.EndObject();
+  }
   json.Key("tables").BeginArray();
   for (const TableResult& t : tables) {
     json.BeginObject();
@@ -213,12 +270,14 @@ void WriteJson(const std::string& path, const std::vector<TableResult>& tables) 
 }
 
 // Upgrades what is wanted, all or (on a failure that is no refusal) nothing.
-Status UpgradeAll(const Context& context, Database* db, std::vector<TableResult>* tables) {
+Status UpgradeAll(const Context& context, bool is_crsqlite, Database* db,
+                  std::vector<TableResult>* tables, CrsqliteUpgrade* upgrade) {
   Transaction transaction(*db);
   TRIBUTARY_RETURN_IF_ERROR(transaction.BeginWrite());
   // Inside the transaction, so that the extension's own tables go away again if nothing comes of
   // it.
   TRIBUTARY_RETURN_IF_ERROR(db->LoadExtension());
+  if (is_crsqlite) TRIBUTARY_RETURN_IF_ERROR(ReadUpgrade(*db, upgrade));
   Progress progress(context.human(), "init");
   progress.Part("init", Progress::Unit::kNone,
                 std::count_if(tables->begin(), tables->end(), Wanted));
@@ -229,7 +288,8 @@ Status UpgradeAll(const Context& context, Database* db, std::vector<TableResult>
     progress.Set(done++, OneLine(t.name, 40));
     TRIBUTARY_RETURN_IF_ERROR(Upgrade(*db, &t));
   }
-  if (std::none_of(tables->begin(), tables->end(), Wanted)) return {};  // rolls back
+  if (!is_crsqlite && std::none_of(tables->begin(), tables->end(), Wanted))
+    return {};  // rolls back
   return transaction.Commit();
 }
 
@@ -247,25 +307,29 @@ Status RunInit(const Context& context) {
   const std::vector<std::string> named(context.args.positional.begin() + 1,
                                        context.args.positional.end());
   std::vector<TableResult> tables;
+  bool is_crsqlite = false;
+  CrsqliteUpgrade upgrade;
   {
     Database probe;
     TRIBUTARY_RETURN_IF_ERROR(probe.Open(path, OpenMode::kRead, context.busy_timeout_seconds));
     TRIBUTARY_RETURN_IF_ERROR(ListTables(probe, named, &tables));
+    TRIBUTARY_RETURN_IF_ERROR(IsCrsqlite(probe, &is_crsqlite));
   }
-  if (tables.empty()) {
+  if (tables.empty() && !is_crsqlite) {
     return {ExitCode::kDifferent, path + ": has no tables that could be replicated"};
   }
-  if (std::any_of(tables.begin(), tables.end(), Wanted)) {
+  if (is_crsqlite || std::any_of(tables.begin(), tables.end(), Wanted)) {
     Database db;
     TRIBUTARY_RETURN_IF_ERROR(db.Open(path, OpenMode::kWrite, context.busy_timeout_seconds));
-    TRIBUTARY_RETURN_IF_ERROR(UpgradeAll(context, &db, &tables));
+    TRIBUTARY_RETURN_IF_ERROR(UpgradeAll(context, is_crsqlite, &db, &tables, &upgrade));
   }
   const auto is = [&](Outcome o) {
     return std::any_of(tables.begin(), tables.end(), [o](auto& t) { return t.outcome == o; });
   };
   const bool refused = is(Outcome::kRefused);
   const bool nothing = !is(Outcome::kReplicated) && !is(Outcome::kAlready);
-  if (context.json) WriteJson(path, tables);
+  if (context.json) WriteJson(path, upgrade, tables);
+  if (context.human() && is_crsqlite) PrintUpgrade(context.style, upgrade);
   if (nothing && refused && (tables.size() == 1 || !context.human())) {
     return AllRefused(path, tables);
   }

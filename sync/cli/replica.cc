@@ -22,6 +22,23 @@ Status IsPrepared(const Database& db, bool* prepared) {
   TRIBUTARY_RETURN_IF_ERROR(
       db.QueryInt("SELECT count(*) FROM sqlite_schema WHERE name = 'crsql_site_id'", &count));
   *prepared = count > 0;
+  bool is_crsqlite = false;
+  TRIBUTARY_RETURN_IF_ERROR(IsCrsqlite(db, &is_crsqlite));
+  if (is_crsqlite && sqlite3_db_readonly(db.get(), "main") == 1) {
+    return {ExitCode::kDifferent, db.path() + ": was written by cr-sqlite; upgrade it with: " +
+                                      "tributary init " + db.path()};
+  }
+  return {};
+}
+
+Status IsCrsqlite(const Database& db, bool* is) {
+  int64_t found = 0;
+  TRIBUTARY_RETURN_IF_ERROR(
+      db.QueryInt("SELECT count(*) FILTER (WHERE name = 'crsql_site_id') = 1 AND "
+                  "count(*) FILTER (WHERE name = 'crsql_tables') = 0 FROM sqlite_schema "
+                  "WHERE type = 'table'",
+                  &found));
+  *is = found != 0;
   return {};
 }
 

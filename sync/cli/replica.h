@@ -18,8 +18,10 @@ struct TableColumns {
   bool operator==(const TableColumns&) const = default;
 };
 
-// True if the file has the extension's tables already. Reads only.
+// True if the file has the extension's tables already, or those of cr-sqlite, which loading the
+// extension upgrades; fails where the latter cannot be written. Reads only.
 Status IsPrepared(const Database& db, bool* prepared);
+Status IsCrsqlite(const Database& db, bool* is);
 
 // Opens a database that has replicated tables and loads the extension; refuses any other,
 // unchanged.

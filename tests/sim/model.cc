@@ -1,29 +1,7 @@
 #include "tests/sim/model.h"
 
-#include <cmath>
-
 namespace tributary::sim {
 namespace {
-
-int Rank(const Cell& cell) {
-  switch (cell.type) {
-    case SQLITE_INTEGER:
-      return 4;
-    case SQLITE_FLOAT:
-      return 3;
-    case SQLITE_TEXT:
-      return 2;
-    case SQLITE_BLOB:
-      return 1;
-    default:
-      return 0;
-  }
-}
-
-template <typename T>
-int Sign(const T& a, const T& b) {
-  return a < b ? -1 : (b < a ? 1 : 0);
-}
 
 // The larger site, then the larger version; inside a transaction the earlier seq is the greater.
 bool Greater(const ModelStamp& a, const ModelStamp& b) {
@@ -45,16 +23,6 @@ Change MakeChange(const std::string& table, const std::string& pk, const ModelRo
 }
 
 }  // namespace
-
-int CompareCells(const Cell& a, const Cell& b) {
-  if (Rank(a) != Rank(b)) return Sign(Rank(a), Rank(b));
-  if (a.type == SQLITE_INTEGER) return Sign(a.integer, b.integer);
-  if (a.type == SQLITE_FLOAT) {
-    if (a.real == 0 && b.real == 0) return Sign(!std::signbit(a.real), !std::signbit(b.real));
-    return Sign(a.real, b.real);
-  }
-  return Sign(a.bytes.compare(b.bytes), 0);
-}
 
 std::vector<std::string> Model::LivingKeys(const std::string& table) const {
   std::vector<std::string> keys;
@@ -177,7 +145,7 @@ int Model::Merge(const Change& c) {
   ModelClock& clock = r.clocks[c.cid];
   if (c.col_version < clock.version) return impacted;
   if (c.col_version == clock.version) {
-    const int order = CompareCells(c.value, r.values[c.cid]);
+    const int order = testing::CompareCells(c.value, r.values[c.cid]);
     if (order < 0) return impacted;
     if (order == 0) {
       if (Greater(stamp, clock.stamp)) clock.stamp = stamp;

@@ -42,9 +42,6 @@ struct ModelTable {
   std::map<std::string, Cell> defaults;
 };
 
-// The order of values in ties: NULL < BLOB < TEXT < REAL < INTEGER, then within the type.
-int CompareCells(const Cell& a, const Cell& b);
-
 class Model {
  public:
   explicit Model(std::string site) : site_(std::move(site)) {}

@@ -1,5 +1,6 @@
 #include "tests/support/changes.h"
 
+#include <cmath>
 #include <sstream>
 #include <utility>
 
@@ -8,6 +9,26 @@ namespace {
 
 constexpr char kColumns[] =
     R"("table", pk, cid, val, col_version, db_version, site_id, cl, seq, ts)";
+
+int Rank(const Cell& cell) {
+  switch (cell.type) {
+    case SQLITE_INTEGER:
+      return 4;
+    case SQLITE_FLOAT:
+      return 3;
+    case SQLITE_TEXT:
+      return 2;
+    case SQLITE_BLOB:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+template <typename T>
+int Sign(const T& a, const T& b) {
+  return a < b ? -1 : (b < a ? 1 : 0);
+}
 
 std::string SiteName(const std::string& site, const std::string& own) {
   if (site == own) return "me";
@@ -50,6 +71,16 @@ class Inserter {
 };
 
 }  // namespace
+
+int CompareCells(const Cell& a, const Cell& b) {
+  if (Rank(a) != Rank(b)) return Sign(Rank(a), Rank(b));
+  if (a.type == SQLITE_INTEGER) return Sign(a.integer, b.integer);
+  if (a.type == SQLITE_FLOAT) {
+    if (a.real == 0 && b.real == 0) return Sign(!std::signbit(a.real), !std::signbit(b.real));
+    return Sign(a.real, b.real);
+  }
+  return Sign(a.bytes.compare(b.bytes), 0);
+}
 
 std::vector<Change> ReadChanges(Db& db, const std::string& condition) {
   const Outcome outcome =

@@ -35,6 +35,9 @@ struct Change {
   bool operator==(const Change&) const = default;
 };
 
+// The order of values in ties: NULL < BLOB < TEXT < REAL < INTEGER, then within the type.
+int CompareCells(const Cell& a, const Cell& b);
+
 // All changes that `condition` holds for, in the default order.
 std::vector<Change> ReadChanges(Db& db, const std::string& condition = "1");
 
