@@ -73,8 +73,8 @@ class Connection {
   // Statements of ours run that begin no savepoint worth the name: nothing is flushed for them, as
   // that might use a statement of ours in the midst of its own work.
   bool quiet = false;
-  // A statement of the host's that writes is running us, the end of which undoes what failed: SQLite
-  // begins no savepoint in it.
+  // A statement of the host's that writes is running us, the end of which undoes what failed:
+  // SQLite begins no savepoint in it.
   bool in_statement = false;
   Status MergeEqualValues(bool* on) {
     if (merge_equal_values_ < 0) TRIBUTARY_RETURN_IF_ERROR(ReadMergeEqualValues());
