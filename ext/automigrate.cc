@@ -1,15 +1,14 @@
 #include "ext/automigrate.h"
 
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "ext/affinity.h"
 #include "ext/alter.h"
+#include "ext/format.h"
 #include "ext/schema_text.h"
 #include "ext/sql_function.h"
 
@@ -20,23 +19,20 @@ using Args = sqlite3_value**;
 
 // What a table is called while it is built anew. No other is: the prefix is ours.
 constexpr char kNew[] = "crsql_automigrate";
-constexpr std::string_view kAsCrr = "crsql_as_crr";
 
-struct Object {
+// A row of sqlite_schema, or a column of a table.
+struct Item {
   std::string type;
   std::string name;
-  std::string table;  // the one that it belongs to
-  std::string sql;
-  bool is(const char* wanted) const { return type == wanted; }
-};
-using Objects = std::vector<Object>;
+  std::string sql;        // a column's: its part of the definition
+  std::string canonical;  // that in another form; an object's: the table that it belongs to
+  int64_t key = 0;        // a column's place in the primary key, from 1 on
+  bool generated = false;
 
-// What the schema's text called: crsql_as_crr or crsql_fract_as_ordered.
-struct Call {
-  const char* function;
-  std::vector<std::string> arguments;
+  bool is(const char* wanted) const { return type == wanted; }
+  const std::string& table() const { return canonical; }
 };
-using Calls = std::vector<Call>;
+using Items = std::vector<Item>;
 
 struct CloseDatabase {
   void operator()(sqlite3* db) const { sqlite3_close(db); }
@@ -61,259 +57,219 @@ class ScopedSwitch {
   int before_ = 0;
 };
 
-Status Explain(const Status& failed, std::string_view what, std::string_view name) {
-  if (failed.ok()) return {};
+Status Explain(Status failed, const char* what, const std::string& name) {
+  if (failed.ok()) return failed;
   std::string message = failed.message();
   // SQLite names the table as it is called meanwhile.
   const size_t at = message.find(kNew);
   if (at != std::string::npos) message.erase(at, sizeof(kNew) - 1).insert(at, name);
-  return {failed.code(), absl::StrCat("crsql_automigrate: ", what, " ", name, ": ", message)};
+  return {failed.code(),
+          Format("crsql_automigrate: %s %s: %s", what, name.c_str(), message.c_str())};
 }
 
-Status Refuse(std::string_view table, std::string_view why) {
-  return Status::Error(absl::StrCat("crsql_automigrate: table ", table, ": ", why));
-}
-
-// Those of the user: not ours, nor shadow tables, nor what crsql_fract_as_ordered makes.
-Status Read(sqlite3* db, Objects* objects) {
+// What the query gives for a text: type, name, sql, and the rest as in Item.
+Status Read(sqlite3* db, const char* sql, std::string_view text, Items* items) {
   Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      db,
-      "SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL "
-      "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '%\\_\\_crsql\\_%' ESCAPE '\\' "
-      "AND tbl_name NOT LIKE 'crsql\\_%' ESCAPE '\\' AND tbl_name NOT LIKE 'sqlite\\_%' ESCAPE "
-      "'\\' "
-      "AND tbl_name NOT LIKE '%\\_fractindex' ESCAPE '\\' AND name NOT IN (SELECT name "
-      "FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow') ORDER BY rowid"));
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db, sql));
+  if (!text.empty()) s.BindText(1, text);
   for (;;) {
     bool row;
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
     if (!row) return {};
-    objects->push_back({std::string(s.Text(0)), std::string(s.Text(1)), std::string(s.Text(2)),
-                        std::string(s.Text(3))});
+    Item& item = items->emplace_back();
+    item.type = s.Text(0);
+    item.name = s.Text(1);
+    item.sql = s.Text(2);
+    item.canonical = s.Text(3);
+    item.key = s.Int(4);
+    item.generated = s.Int(5) != 0;
   }
 }
 
+// Those of the user: not ours, nor shadow tables, nor what crsql_fract_as_ordered makes.
+constexpr char kReadObjects[] =
+    "SELECT type, name, sql, tbl_name, 0, 0 FROM main.sqlite_schema WHERE sql IS NOT NULL "
+    "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '%\\_\\_crsql\\_%' ESCAPE '\\' "
+    "AND tbl_name NOT LIKE 'crsql\\_%' ESCAPE '\\' AND tbl_name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
+    "AND tbl_name NOT LIKE '%\\_fractindex' ESCAPE '\\' AND name NOT IN (SELECT name "
+    "FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow') ORDER BY rowid";
+constexpr char kReadColumns[] =
+    "SELECT type, name, '', '', pk, hidden FROM pragma_table_xinfo(?1, 'main') ORDER BY cid";
+// Of a table's indexes and triggers, which it must get back when it was built anew.
+constexpr char kReadDependents[] =
+    "SELECT '', '', sql, '', 0, 0 FROM main.sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE "
+    "AND type IN ('index', 'trigger') AND sql IS NOT NULL AND (name NOT LIKE "
+    "'%\\_\\_crsql\\_%' ESCAPE '\\' OR name LIKE '\\_\\_crsql\\_%' ESCAPE '\\')";
+constexpr char kReadOrphans[] =
+    "SELECT '', \"parent\", '', '', 0, 0 FROM pragma_foreign_key_check(?1, 'main')";
+
 // Null where there is none. Triggers have names of their own.
-const Object* Find(const Objects& objects, std::string_view name, bool trigger) {
-  for (const Object& o : objects) {
-    if (o.is("trigger") == trigger && absl::EqualsIgnoreCase(o.name, name)) return &o;
+const Item* Find(const Items& items, std::string_view name, bool trigger = false) {
+  for (const Item& i : items) {
+    if (i.is("trigger") == trigger && absl::EqualsIgnoreCase(i.name, name)) return &i;
   }
   return nullptr;
+}
+
+bool IsVirtual(const Item& table) {
+  return absl::StartsWith(CanonicalSql(table.sql), "create\nvirtual");
 }
 
 // One table, as both schemas have it.
 class TableMigration {
  public:
-  TableMigration(Connection* c, sqlite3* scratch, const Object& from, const Object& to)
+  TableMigration(Connection* c, sqlite3* scratch, const Item& from, const Item& to)
       : c_(c), db_(c->db()), scratch_(scratch), name_(from.name), from_(from), to_(to) {}
 
   Status Run() {
-    const std::string before = CanonicalSql(from_.sql);
-    if (before == CanonicalSql(to_.sql)) return {};
-    if (absl::StartsWith(before, "create\nvirtual") || from_.type != to_.type ||
-        absl::StartsWith(CanonicalSql(to_.sql), "create\nvirtual")) {
-      return Refuse(name_,
-                    "a virtual table or view cannot be altered: drop it first, as its contents go "
-                    "with it");
+    if (CanonicalSql(from_.sql) == CanonicalSql(to_.sql)) return {};
+    if (IsVirtual(from_) || IsVirtual(to_) || from_.type != to_.type) {
+      return Refuse(
+          "a virtual table or view cannot be altered: drop it first, as its contents go "
+          "with it");
     }
     TRIBUTARY_RETURN_IF_ERROR(Load(db_, from_, &old_));
     TRIBUTARY_RETURN_IF_ERROR(Load(scratch_, to_, &new_));
-    if (old_.canonical == new_.canonical) return {};
+    Compare();
+    if (same_ && alter_.empty()) return {};
     Table* replicated;
     TRIBUTARY_RETURN_IF_ERROR(c_->Refresh());
     TRIBUTARY_RETURN_IF_ERROR(c_->stores().catalog.FindPresent(name_, &replicated));
     TRIBUTARY_RETURN_IF_ERROR(CheckKey(replicated != nullptr));
-    if (replicated == nullptr) return Change();
-    TRIBUTARY_RETURN_IF_ERROR(BeginAlter(c_, "main", name_));
-    TRIBUTARY_RETURN_IF_ERROR(Change());
+    if (replicated != nullptr) TRIBUTARY_RETURN_IF_ERROR(BeginAlter(c_, "main", name_));
+    bool done = false;
+    if (same_) TRIBUTARY_RETURN_IF_ERROR(AlterColumns(&done));
+    if (!done) TRIBUTARY_RETURN_IF_ERROR(Rebuild());
     // All rows are there still.
-    return CommitAlter(c_, "main", name_, /*fast=*/true);
+    return replicated != nullptr ? CommitAlter(c_, "main", name_, /*fast=*/true) : Status();
   }
 
  private:
-  struct Column {
-    std::string name;
-    std::string type;
-    int64_t key;
-    bool generated;
-    std::string_view text;
-    std::string canonical;
-  };
   struct Definition {
-    TableText text;
-    std::vector<Column> columns;
-    // Without the columns, and in all, whatever the order of columns.
-    std::string rest;
-    std::string canonical;
+    Items columns;
+    std::string constraints;
+    std::string options;  // STRICT, WITHOUT ROWID
   };
 
-  static Status Load(sqlite3* db, const Object& table, Definition* d) {
-    d->text = SplitTable(table.sql);
-    Statement s;
-    TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-        db, "SELECT name, type, pk, hidden FROM pragma_table_xinfo(?1, 'main') ORDER BY cid"));
-    s.BindText(1, table.name);
-    std::vector<std::string> parts;
-    for (const std::string_view part : d->text.parts) {
-      bool column;
-      TRIBUTARY_RETURN_IF_ERROR(s.Step(&column));
-      parts.push_back(CanonicalSql(part));
-      if (!column) {
-        absl::StrAppend(&d->rest, parts.back(), ",");
-        continue;
-      }
-      d->columns.push_back({std::string(s.Text(0)), std::string(s.Text(1)), s.Int(2), s.Int(3) != 0,
-                            part, parts.back()});
-    }
-    d->rest.append(CanonicalSql(d->text.options));
-    std::sort(parts.begin(), parts.end());
-    for (const std::string& part : parts) absl::StrAppend(&d->canonical, part, ",");
-    d->canonical.append(CanonicalSql(d->text.options));
-    return {};
+  Status Refuse(const char* why, const char* name = "") const {
+    return ErrorFormat("crsql_automigrate: table %s: %s%s", name_.c_str(), why, name);
   }
 
-  static const Column* Find(const Definition& d, std::string_view name) {
-    for (const Column& c : d.columns) {
-      if (absl::EqualsIgnoreCase(c.name, name)) return &c;
+  static Status Load(sqlite3* db, const Item& table, Definition* d) {
+    TRIBUTARY_RETURN_IF_ERROR(Read(db, kReadColumns, table.name, &d->columns));
+    const TableText text = SplitTable(table.sql);
+    for (size_t i = 0; i < text.parts.size(); i++) {
+      if (i < d->columns.size()) {
+        d->columns[i].sql = text.parts[i];
+        d->columns[i].canonical = CanonicalSql(text.parts[i]);
+      } else {
+        d->constraints.append("\n,").append(text.parts[i]);
+      }
     }
-    return nullptr;
+    d->options = text.options;
+    return {};
   }
 
   // A row is known to others by its key.
   Status CheckKey(bool replicated) const {
-    const auto refuse = [this](std::string_view column) {
-      return Refuse(name_, absl::StrCat("its primary key would change at column ", column,
-                                        ", and with it the identity of rows: make a table of "
-                                        "another name and copy them"));
-    };
-    for (const Column& c : old_.columns) {
-      const Column* now = Find(new_, c.name);
-      if ((now != nullptr ? now->key : 0) != c.key) return refuse(c.name);
-      if (c.key > 0 && replicated && AffinityOf(c.type, false) != AffinityOf(now->type, false)) {
-        return refuse(c.name);
+    const std::pair<const Items&, const Items&> both_ways[] = {{old_.columns, new_.columns},
+                                                               {new_.columns, old_.columns}};
+    for (const auto& [columns, others] : both_ways) {
+      for (const Item& c : columns) {
+        const Item* other = Find(others, c.name);
+        const bool same_key = (other != nullptr ? other->key : 0) == c.key;
+        const bool same_type = c.key == 0 || !replicated || other == nullptr ||
+                               AffinityOf(c.type, false) == AffinityOf(other->type, false);
+        if (same_key && same_type) continue;
+        return Refuse(
+            "its primary key, the identity of its rows, would change: make a table of "
+            "another name and copy them. The change is at column ",
+            c.name.c_str());
       }
-    }
-    for (const Column& c : new_.columns) {
-      if (c.key > 0 && Find(old_, c.name) == nullptr) return refuse(c.name);
     }
     return {};
   }
 
-  Status Change() {
-    bool done = false;
-    TRIBUTARY_RETURN_IF_ERROR(AlterColumns(&done));
-    return done ? Status() : Rebuild();
+  // What columns come and go; the order of columns is no difference.
+  void Compare() {
+    same_ = CanonicalSql(old_.constraints + "\n" + old_.options) ==
+            CanonicalSql(new_.constraints + "\n" + new_.options);
+    for (const Item& c : old_.columns) {
+      const Item* now = Find(new_.columns, c.name);
+      same_ = same_ && (now == nullptr || now->canonical == c.canonical);
+      if (now != nullptr) continue;
+      alter_ +=
+          Format("ALTER TABLE main.\"%w\" DROP COLUMN \"%w\";", name_.c_str(), c.name.c_str());
+    }
+    for (const Item& c : new_.columns) {
+      if (Find(old_.columns, c.name) != nullptr) continue;
+      alter_ += Format("ALTER TABLE main.\"%w\" ADD COLUMN %s\n;", name_.c_str(), c.sql.c_str());
+    }
   }
 
-  // With SQLite's ALTER TABLE, which reads no rows to add a column. Not done where that cannot
-  // bring the new definition about.
+  // By SQLite's ALTER TABLE, which reads no rows to add a column. Not done where that refuses.
   Status AlterColumns(bool* done) {
-    std::string sql;
-    const std::string alter = absl::StrCat("ALTER TABLE main.", QuoteName(name_));
-    bool same = old_.rest == new_.rest;
-    for (const Column& c : old_.columns) {
-      const Column* now = Find(new_, c.name);
-      same = same && (now == nullptr || now->canonical == c.canonical);
-      if (now == nullptr) absl::StrAppend(&sql, alter, " DROP COLUMN ", QuoteName(c.name), ";");
-    }
-    for (const Column& c : new_.columns) {
-      if (Find(old_, c.name) == nullptr) {
-        absl::StrAppend(&sql, alter, " ADD COLUMN ", c.text, "\n;");
-      }
-    }
-    if (!same) return {};
     ScopedSavepoint savepoint(db_);
     TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
-    const Status altered = Execute(db_, sql);
-    if (altered.ok()) {
-      *done = true;
-      return savepoint.Release();
-    }
-    // A view or trigger would be left that names a dropped column.
+    Status altered = Execute(db_, alter_);
+    *done = altered.ok();
+    if (*done) return savepoint.Release();
+    // In a view or trigger: it would be left behind, naming a dropped column.
     const bool hopeless =
         altered.code() != SQLITE_ERROR || (absl::StartsWith(altered.message(), "error in ") &&
                                            !absl::StartsWith(altered.message(), "error in table "));
-    return hopeless ? Explain(altered, "table", name_) : Status();
+    return hopeless ? Explain(std::move(altered), "table", name_) : Status();
   }
 
-  // The steps of https://sqlite.org/lang_altertable.html#otheralter
+  // The steps of https://sqlite.org/lang_altertable.html#otheralter. Columns come in the order in
+  // which ALTER TABLE would leave them: replicated ones keep theirs.
   Status Rebuild() {
-    std::string dependents;
-    TRIBUTARY_RETURN_IF_ERROR(ReadDependents(&dependents));
-    const std::string fresh = QuoteName(kNew), name = QuoteName(name_);
-    // In the order in which ALTER TABLE would leave them: the replicated ones keep theirs.
-    std::string columns, definition;
-    const auto define = [&definition](std::string_view part) {
-      absl::StrAppend(&definition, definition.empty() ? "(" : "\n,", part);
-    };
-    for (const Column& before : old_.columns) {
-      const Column* c = Find(new_, before.name);
+    std::string names, definition;
+    for (const Item& before : old_.columns) {
+      const Item* c = Find(new_.columns, before.name);
       if (c == nullptr) continue;
-      define(c->text);
+      definition.append(definition.empty() ? "" : "\n,").append(c->sql);
       if (before.generated || c->generated) continue;
-      absl::StrAppend(&columns, columns.empty() ? "" : ", ", QuoteName(c->name));
+      names.append(names.empty() ? "" : ", ").append(QuoteName(c->name));
     }
-    for (const Column& c : new_.columns) {
-      if (Find(old_, c.name) == nullptr) define(c.text);
+    if (names.empty()) return Refuse("it would have no column left of those it has: drop it first");
+    for (const Item& c : new_.columns) {
+      if (Find(old_.columns, c.name) == nullptr) definition.append("\n,").append(c.sql);
     }
-    for (size_t i = new_.columns.size(); i < new_.text.parts.size(); i++) {
-      define(new_.text.parts[i]);
-    }
-    if (columns.empty()) {
-      return Refuse(name_, "it would have no column left of those it has: drop it first");
-    }
+    Items dependents;
+    TRIBUTARY_RETURN_IF_ERROR(Read(db_, kReadDependents, name_, &dependents));
+    std::string again;
+    for (const Item& d : dependents) again.append(d.sql).append("\n;");
     const ScopedSwitch foreign_keys(db_, SQLITE_DBCONFIG_ENABLE_FKEY, 0);
     // Renaming must neither look at views of the table that is not there, nor into those of others.
     const ScopedSwitch legacy(db_, SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, 1);
     TRIBUTARY_RETURN_IF_ERROR(Explain(
-        Execute(db_,
-                absl::StrCat("CREATE TABLE main.", fresh, definition, "\n)", new_.text.options,
-                             "\n;", "INSERT INTO main.", fresh, "(", columns, ") SELECT ", columns,
-                             " FROM main.", name, "; DROP TABLE main.", name, "; ALTER TABLE main.",
-                             fresh, " RENAME TO ", name, ";", dependents)),
+        ExecuteFormat(db_,
+                      "CREATE TABLE main.%s(%s%s\n)%s\n;INSERT INTO main.%s(%s) SELECT %s FROM "
+                      "main.\"%w\";DROP TABLE main.\"%w\";ALTER TABLE main.%s RENAME TO \"%w\";%s",
+                      kNew, definition.c_str(), new_.constraints.c_str(), new_.options.c_str(),
+                      kNew, names.c_str(), names.c_str(), name_.c_str(), name_.c_str(), kNew,
+                      name_.c_str(), again.c_str()),
         "table", name_));
-    return foreign_keys.was_on() ? CheckForeignKeys() : Status();
-  }
-
-  // The SQL of its indexes and triggers, which a rebuilt table must get back.
-  Status ReadDependents(std::string* sql) {
-    Statement s;
-    TRIBUTARY_RETURN_IF_ERROR(
-        s.Prepare(db_,
-                  "SELECT sql FROM main.sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE "
-                  "AND type IN ('index', 'trigger') AND sql IS NOT NULL AND (name NOT LIKE "
-                  "'%\\_\\_crsql\\_%' ESCAPE '\\' OR name LIKE '%\\_fractindex\\_%' ESCAPE '\\')"));
-    s.BindText(1, name_);
-    for (;;) {
-      bool row;
-      TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
-      if (!row) return {};
-      absl::StrAppend(sql, s.Text(0), "\n;");
+    Items orphans;
+    if (foreign_keys.was_on()) {
+      TRIBUTARY_RETURN_IF_ERROR(Read(db_, kReadOrphans, name_, &orphans));
     }
-  }
-
-  Status CheckForeignKeys() {
-    Statement s;
-    bool row;
-    TRIBUTARY_RETURN_IF_ERROR(
-        s.Prepare(db_, "SELECT \"parent\" FROM pragma_foreign_key_check(?1, 'main')"));
-    s.BindText(1, name_);
-    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
-    if (!row) return {};
-    return Refuse(name_, absl::StrCat("rows would lack the row of ", s.Text(0),
-                                      " that a foreign key of the new schema asks for: add it, or "
-                                      "delete them first"));
+    if (orphans.empty()) return {};
+    return Refuse("delete the rows first whose foreign key would find no row of ",
+                  orphans[0].name.c_str());
   }
 
   Connection* c_;
   sqlite3* db_;
   sqlite3* scratch_;
   std::string name_;
-  const Object& from_;
-  const Object& to_;
+  const Item& from_;
+  const Item& to_;
   Definition old_;
   Definition new_;
+  bool same_ = false;  // but for the columns that come and go:
+  std::string alter_;
 };
 
 class Migration {
@@ -327,17 +283,16 @@ class Migration {
         sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
     scratch_.reset(db);
     if (rc != SQLITE_OK) return {rc, "crsql_automigrate: no database in memory can be opened"};
-    for (const char* name : {kAsCrr.data(), "crsql_fract_as_ordered", "crsql_finalize"}) {
-      functions_.push_back({this, name});
-    }
-    for (Recorder& f : functions_) {
-      if (sqlite3_create_function_v2(db, f.name, -1, SQLITE_UTF8, &f, Record, nullptr, nullptr,
-                                     nullptr) != SQLITE_OK) {
-        return Status::FromDb(db);
-      }
-    }
+    sqlite3_create_function_v2(db, "crsql_as_crr", -1, SQLITE_UTF8, this, Record<false>, nullptr,
+                               nullptr, nullptr);
+    sqlite3_create_function_v2(db, "crsql_fract_as_ordered", -1, SQLITE_UTF8, this, Record<true>,
+                               nullptr, nullptr, nullptr);
+    const int last = sqlite3_create_function_v2(
+        db, "crsql_finalize", 0, SQLITE_UTF8, nullptr,
+        [](sqlite3_context*, int, sqlite3_value**) {}, nullptr, nullptr, nullptr);
+    if (last != SQLITE_OK) return Status::FromDb(db);
     TRIBUTARY_RETURN_IF_ERROR(Explain(Execute(db, schema), "the new", "schema"));
-    TRIBUTARY_RETURN_IF_ERROR(Read(db, &wanted_));
+    TRIBUTARY_RETURN_IF_ERROR(Read(db, kReadObjects, "", &wanted_));
     return Explain(Execute(db, cleanup), "the", "cleanup SQL");
   }
 
@@ -352,18 +307,24 @@ class Migration {
   }
 
  private:
-  struct Recorder {
-    Migration* migration;
-    const char* name;
-  };
-
+  // The call is to be repeated in main. Views and triggers of ordered lists name all columns: so
+  // they go before the table is altered.
+  template <bool ordered>
   static void Record(sqlite3_context* context, int argc, Args argv) {
     GuardFunction(context, [&]() -> Status {
-      const auto* f = static_cast<Recorder*>(sqlite3_user_data(context));
-      Call call{f->name, {}};
-      for (int i = 0; i < argc; i++) call.arguments.emplace_back(TextOf(argv[i]));
-      if (f->name != std::string_view("crsql_finalize")) {
-        f->migration->calls_.push_back(std::move(call));
+      auto* m = static_cast<Migration*>(sqlite3_user_data(context));
+      m->calls_.append(ordered ? "SELECT crsql_fract_as_ordered(" : "SELECT crsql_as_crr(");
+      for (int i = 0; i < argc; i++) {
+        m->calls_ += Format(i > 0 ? ", %Q" : "%Q", std::string(TextOf(argv[i])).c_str());
+      }
+      m->calls_.append(");");
+      if (ordered && argc > 0) {
+        const std::string table(TextOf(argv[0]));
+        m->drops_ += Format(
+            "DROP VIEW IF EXISTS main.\"%w_fractindex\";"
+            "DROP TRIGGER IF EXISTS main.\"__crsql_%w_fractindex_pend_trig\";"
+            "DROP TRIGGER IF EXISTS main.\"__crsql_%w_fractindex_ezmove\";",
+            table.c_str(), table.c_str(), table.c_str());
       }
       ResultText(context, "OK");
       return {};
@@ -373,62 +334,43 @@ class Migration {
   Status Work() {
     TRIBUTARY_RETURN_IF_ERROR(c_->Join());
     TRIBUTARY_RETURN_IF_ERROR(c_->Flush());
-    Objects present;
-    TRIBUTARY_RETURN_IF_ERROR(Read(db_, &present));
-    TRIBUTARY_RETURN_IF_ERROR(DropOrdered());
+    Items present;
+    TRIBUTARY_RETURN_IF_ERROR(Read(db_, kReadObjects, "", &present));
+    TRIBUTARY_RETURN_IF_ERROR(Execute(db_, drops_));
     TRIBUTARY_RETURN_IF_ERROR(DropOutdated(present));
-    for (const Object& o : present) {
-      const Object* to = tributary::Find(wanted_, o.name, false);
-      if (o.is("table") && to != nullptr && !to->is("index")) {
-        TRIBUTARY_RETURN_IF_ERROR(TableMigration(c_, scratch_.get(), o, *to).Run());
-      }
+    for (const Item& o : present) {
+      const Item* to = Find(wanted_, o.name);
+      if (!o.is("table") || to == nullptr || to->is("index")) continue;
+      TRIBUTARY_RETURN_IF_ERROR(TableMigration(c_, scratch_.get(), o, *to).Run());
     }
     present.clear();
-    TRIBUTARY_RETURN_IF_ERROR(Read(db_, &present));
-    for (const Object& o : wanted_) {
-      const Object* there = tributary::Find(present, o.name, o.is("trigger"));
+    TRIBUTARY_RETURN_IF_ERROR(Read(db_, kReadObjects, "", &present));
+    for (const Item& o : wanted_) {
+      const Item* there = Find(present, o.name, o.is("trigger"));
       if (there != nullptr && there->type == o.type) continue;
-      TRIBUTARY_RETURN_IF_ERROR(Explain(Execute(db_, o.sql), o.type, o.name));
+      TRIBUTARY_RETURN_IF_ERROR(Explain(Execute(db_, o.sql), o.type.c_str(), o.name));
     }
     TRIBUTARY_RETURN_IF_ERROR(CheckReplicated());
-    return RepeatCalls();
-  }
-
-  // Views and triggers of ordered lists name all columns, and are made again.
-  Status DropOrdered() {
-    for (const Call& call : calls_) {
-      if (call.function == kAsCrr || call.arguments.empty()) continue;
-      const std::string& table = call.arguments[0];
-      TRIBUTARY_RETURN_IF_ERROR(Execute(
-          db_, absl::StrCat("DROP VIEW IF EXISTS main.", QuoteName(table + "_fractindex"))));
-      for (const char* suffix : {"_fractindex_pend_trig", "_fractindex_ezmove"}) {
-        TRIBUTARY_RETURN_IF_ERROR(
-            Execute(db_, absl::StrCat("DROP TRIGGER IF EXISTS main.",
-                                      QuoteName(absl::StrCat("__crsql_", table, suffix)))));
-      }
-    }
-    return {};
+    return Execute(db_, calls_);
   }
 
   // What will be made again, or is not wanted. Triggers and views before tables: in the order in
   // which nothing that is left names what is gone.
-  Status DropOutdated(const Objects& present) {
+  Status DropOutdated(const Items& present) {
     for (const char* type : {"trigger", "view", "index", "table"}) {
-      for (const Object& o : present) {
+      for (const Item& o : present) {
         if (!o.is(type)) continue;
-        const Object* to = tributary::Find(wanted_, o.name, o.is("trigger"));
-        const bool omitted = to == nullptr;
+        const Item* to = Find(wanted_, o.name, o.is("trigger"));
         // Indexes come and go with the definition of their table.
-        const bool unwanted =
-            omitted &&
-            (drop_ || (o.is("index") && tributary::Find(wanted_, o.table, false) != nullptr));
-        const bool outdated = !omitted && !o.is("table") && o.type == to->type &&
-                              CanonicalSql(o.sql) != CanonicalSql(to->sql);
-        if (!unwanted && !outdated) continue;
+        const bool unwanted = to == nullptr
+                                  ? drop_ || (o.is("index") && Find(wanted_, o.table()) != nullptr)
+                                  : !o.is("table") && o.type == to->type &&
+                                        CanonicalSql(o.sql) != CanonicalSql(to->sql);
+        if (!unwanted) continue;
         // It may have gone with its table or view.
-        TRIBUTARY_RETURN_IF_ERROR(Explain(
-            Execute(db_, absl::StrCat("DROP ", o.type, " IF EXISTS main.", QuoteName(o.name))),
-            o.type, o.name));
+        TRIBUTARY_RETURN_IF_ERROR(
+            Explain(ExecuteFormat(db_, "DROP %s IF EXISTS main.\"%w\"", type, o.name.c_str()), type,
+                    o.name));
       }
     }
     return {};
@@ -436,37 +378,23 @@ class Migration {
 
   // No index or key may be there by now that crsql_as_crr would have refused.
   Status CheckReplicated() {
-    for (const Object& o : wanted_) {
-      if (!o.is("table")) continue;
-      TRIBUTARY_RETURN_IF_ERROR(c_->Refresh());
+    TRIBUTARY_RETURN_IF_ERROR(c_->Refresh());
+    std::string checks;
+    for (const Item& o : wanted_) {
       Table* table;
       TRIBUTARY_RETURN_IF_ERROR(c_->stores().catalog.FindPresent(o.name, &table));
-      if (table != nullptr) calls_.insert(calls_.begin(), {kAsCrr.data(), {o.name}});
+      if (table != nullptr) checks += Format("SELECT crsql_as_crr(%Q);", o.name.c_str());
     }
-    return {};
-  }
-
-  Status RepeatCalls() {
-    for (const Call& call : calls_) {
-      std::string sql = absl::StrCat("SELECT ", call.function, "(");
-      for (size_t i = 0; i < call.arguments.size(); i++) sql.append(i > 0 ? ", ?" : "?");
-      Statement s;
-      TRIBUTARY_RETURN_IF_ERROR(s.Prepare(db_, sql + ")"));
-      for (size_t i = 0; i < call.arguments.size(); i++) {
-        s.BindText(static_cast<int>(i) + 1, call.arguments[i]);
-      }
-      TRIBUTARY_RETURN_IF_ERROR(s.Run());
-    }
-    return {};
+    return Execute(db_, checks);
   }
 
   Connection* c_;
   sqlite3* db_;
   bool drop_;
-  std::vector<Recorder> functions_;
   Database scratch_;
-  Objects wanted_;
-  Calls calls_;
+  Items wanted_;
+  std::string drops_;
+  std::string calls_;
 };
 
 // The only option is drop.
@@ -482,9 +410,8 @@ Status ReadOptions(sqlite3* db, std::string_view json, bool* drop) {
   TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
   if (s.Int(1) != 0) {
     return Status::Error(
-        absl::StrCat("crsql_automigrate: the options are '{\"drop\": true}', to "
-                     "drop tables that the schema omits, or none; not ",
-                     json));
+        "crsql_automigrate: the options must be '{}' or, to drop tables that the schema omits, "
+        "'{\"drop\": true}'");
   }
   *drop = s.Int(0) != 0;
   return {};
