@@ -32,15 +32,16 @@ Status DigestRows(Connection* c, const Table& table, Digest* digest) {
     absl::StrAppend(&names, QuoteName(name), ", ");
     PutString(&record, name);
   }
-  digest->Add(record);
   Statement s;
   TRIBUTARY_RETURN_IF_ERROR(
       s.Prepare(c->db(), absl::StrCat("SELECT ", names, "1 FROM main.", QuoteName(table.name()))));
+  int64_t rows = 0;
   const int columns = static_cast<int>(table.key().size() + columns_by_name.size());
   for (;;) {
     bool row;
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
     if (!row) return {};
+    if (rows++ == 0) digest->Add(record);  // an empty table is none
     record.assign("row");
     PutString(&record, table.name());
     for (int i = 0; i < columns; i++) PackValue(ValueOf(s.Column(i)), &record);

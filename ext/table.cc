@@ -134,8 +134,8 @@ Status Table::LoadCatalog() {
   next_column_id_ = known.empty() ? 0 : known.back().id + 1;
   std::erase_if(known, [](const KnownColumn& k) { return k.gone != 0; });
   MapColumns(known);
-  is_outdated_ = traits_.is_renamed || traits_.is_altering || !new_columns_.empty() ||
-                 !lost_columns_.empty() || !traits_.has_update_trigger;
+  is_outdated_ = is_outdated_ || traits_.is_renamed || traits_.is_altering ||
+                 !new_columns_.empty() || !lost_columns_.empty() || !traits_.has_update_trigger;
   insert_.resize(columns_.size() + 1);
   update_.resize(columns_.size());
   update_at_.resize(columns_.size());
@@ -195,6 +195,7 @@ void Table::MapColumns(const std::vector<KnownColumn>& known) {
     }
     next = i + 1;
     taken[i] = true;
+    is_outdated_ = is_outdated_ || schema[i].name != known[k].name;
     schema[i].id = known[k].id;
     schema[i].layout = known[k].layout;
     columns_.push_back(schema[i]);

@@ -1,8 +1,4 @@
 // tributary restore: a database from a backup, or a newcomer from a shared folder.
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 
@@ -11,6 +7,7 @@
 #include "sync/cli/dry_run.h"
 #include "sync/cli/folder_sync.h"
 #include "sync/cli/json.h"
+#include "sync/cli/new_file.h"
 #include "sync/cli/replica.h"
 
 namespace tributary::cli {
@@ -215,37 +212,21 @@ Status Build(Database* db, const folder::Schema& schema, Progress* progress, Sou
   return db->Exec("PRAGMA journal_mode = DELETE");
 }
 
-// The file gets its name when all of it is there and on the disk.
-Status BuildFile(const Context& context, const std::string& target, Progress* progress,
-                 Source* source) {
+Status BuildFile(const Context& context, Progress* progress, NewFile* file, Source* source) {
   folder::Schema schema;
   TRIBUTARY_RETURN_IF_ERROR(
       FromAbsl(source->folder.ReadSchema(source->listing, source->latest->head.schema, &schema)));
-  const std::string temporary = target + "." + std::to_string(getpid()) + ".tmp";
-  Status built;
   {
     Database db;
-    built = db.Open(temporary, OpenMode::kCreate, context.busy_timeout_seconds);
-    if (built.ok()) {
-      progress->Watch(db);
-      built = Build(&db, schema, progress, source);
-      progress->Clear();
-      progress->Unwatch(db);
-    }
+    TRIBUTARY_RETURN_IF_ERROR(
+        db.Open(file->temporary(), OpenMode::kCreate, context.busy_timeout_seconds));
+    progress->Watch(db);
+    Status built = Build(&db, schema, progress, source);
+    progress->Clear();
+    progress->Unwatch(db);
+    TRIBUTARY_RETURN_IF_ERROR(built);
   }
-  if (built.ok()) {
-    const int fd = open(temporary.c_str(), O_RDWR | O_CLOEXEC);
-    const bool synced = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0) close(fd);
-    // link() fails where there is a file of that name by now; not every file system has it.
-    struct stat there {};
-    const bool free = stat(target.c_str(), &there) != 0;
-    if (!synced || !free || rename(temporary.c_str(), target.c_str()) != 0) {
-      built = {ExitCode::kFailed, target + ": cannot put the file in its place"};
-    }
-  }
-  if (!built.ok()) unlink(temporary.c_str());
-  return built;
+  return file->Finish();
 }
 
 // What it would make, as far as the segments say it: a row that was changed later counts again.
@@ -293,21 +274,15 @@ Status RunRestore(const Context& context) {
   if (target.empty()) {
     return {ExitCode::kUsage, "restore needs a name for the new file: --to NEW.db"};
   }
-  struct stat there {};
-  if (stat(target.c_str(), &there) == 0) {
-    return {ExitCode::kDifferent, target + ": exists already; restore makes a new file"};
-  }
-  if (!CouldBeMade(target)) {
-    return {ExitCode::kCannotOpen,
-            target + ": cannot make the file: its folder is missing, or may not be written to"};
-  }
+  NewFile file;
+  TRIBUTARY_RETURN_IF_ERROR(file.Begin(target, "restore"));
   Source source{.folder = folder::Folder(context.arg(0))};
   TRIBUTARY_RETURN_IF_ERROR(Choose(context, &source));
   {
     Progress progress(context.human(), "restore");
     TRIBUTARY_RETURN_IF_ERROR(Verify(context.args.Has("--partial"), &progress, &source));
     TRIBUTARY_RETURN_IF_ERROR(IsDryRun(context) ? Foretell(&source)
-                                                : BuildFile(context, target, &progress, &source));
+                                                : BuildFile(context, &progress, &file, &source));
   }
   if (context.json) WriteJson(target, IsDryRun(context), source);
   if (context.human()) PrintReport(context, target, source);

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "sync/cli/commands.h"
+#include "sync/cli/copy_point.h"
 #include "sync/cli/dry_run.h"
 #include "sync/cli/json.h"
 #include "sync/cli/replica.h"
@@ -33,9 +34,8 @@ constexpr std::string_view kDetails =
     "--dry-run does it on copies in memory or unnamed temporary files, and writes nothing else. "
     "It\n"
     "is exact for files and folders; of what a session would send here it knows only a bound.\n\n"
-    "Both files need the same tables, made replicated by tributary init. A new copy is an empty\n"
-    "database with these tables: a file copied with cp is the same replica twice, and is "
-    "refused.\n\n"
+    "Both files need the same tables, made replicated by tributary init. A new copy is made by\n"
+    "tributary clone: a file copied with cp is the same replica twice, and is refused.\n\n"
     "Examples:\n"
     "  tributary sync phone.db laptop.db\n"
     "  tributary sync notes.db --folder ~/Dropbox/notes --watch\n"
@@ -78,10 +78,15 @@ Status RefuseOneReplica(const Session& s) {
   TRIBUTARY_RETURN_IF_ERROR(OwnSiteId(s.a, &site_a));
   TRIBUTARY_RETURN_IF_ERROR(OwnSiteId(s.b, &site_b));
   if (site_a != site_b) return {};
-  return {ExitCode::kDifferent,
-          s.a.path() + " and " + s.b.path() + " are the same replica (site " + ShortSite(site_a) +
-              "): one was copied from the other; SELECT crsql_new_site_id(N) in the copy, where N "
-              "is what crsql_db_version() was when it was made, gives it an id of its own"};
+  int64_t version = 0;
+  TRIBUTARY_RETURN_IF_ERROR(FindCopyPoint(s.a, s.b, &version));
+  const std::string n = std::to_string(version);
+  return {ExitCode::kDifferent, s.a.path() + " and " + s.b.path() + " are the same replica (site " +
+                                    ShortSite(site_a) +
+                                    "): one was copied from the other, and they parted after "
+                                    "version " +
+                                    n + "; this gives the second an id of its own: tributary sql " +
+                                    s.b.path() + " 'SELECT crsql_new_site_id(" + n + ")'"};
 }
 
 // Equal digests of all that both replicate mean equal replicas.

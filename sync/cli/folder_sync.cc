@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "sync/cli/knowledge.h"
+#include "sync/cli/new_file.h"
 #include "sync/cli/replica.h"
 
 namespace tributary::cli {
@@ -49,13 +50,6 @@ bool Contains(const std::vector<std::string>& list, const std::string& text) {
 }
 
 }  // namespace
-
-bool CouldBeMade(const std::string& path) {
-  const size_t last = path.find_last_not_of('/');
-  const size_t slash = last == std::string::npos ? last : path.rfind('/', last);
-  const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  return access(parent.c_str(), W_OK | X_OK) == 0;
-}
 
 Status LoadHave(const Database& db, Have* have) {
   Statement s = db.Prepare("SELECT crsql_version_vector()");

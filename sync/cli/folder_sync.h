@@ -80,9 +80,6 @@ Status LoadHave(const Database& db, Have* have);
 // SQL that makes an empty database of the same shape, and a hash of what is replicated.
 Status LoadSchema(const Database& db, folder::Schema* schema, uint64_t* tables);
 
-// Whether a file or folder of that name, which is not there, could be made where it is to lie.
-bool CouldBeMade(const std::string& path);
-
 Status FromAbsl(const absl::Status& status);
 int64_t NowMilliseconds();
 std::string ShowTime(int64_t ms);  // 2026-11-23 12:00:05.123Z

@@ -4,11 +4,11 @@
 source "$(dirname "$0")/lib.sh"
 
 expect 0 --help
-for command in init sync session status log diff check sql backup restore inspect wait; do
+for command in init sync session clone status log diff check sql backup restore inspect wait; do
   has out "  $command"
 done
 has out 'Exit codes'
-for command in init sync session status log diff check sql backup restore inspect wait; do
+for command in init sync session clone status log diff check sql backup restore inspect wait; do
   for help in "$command --help" "--help $command" "help $command" "$command -h"; do
     # shellcheck disable=SC2086
     expect 0 $help
@@ -17,7 +17,7 @@ for command in init sync session status log diff check sql backup restore inspec
   has out "tributary $command"
 done
 checks=$((checks + 1))
-for command in init sync session status log diff check sql backup restore inspect wait; do "$TRIBUTARY" $command --help; done >out
+for command in init sync session clone status log diff check sql backup restore inspect wait; do "$TRIBUTARY" $command --help; done >out
 ! grep -E '^.{81}' out || fail 'help is wider than 80 columns'
 expect 0 --version
 has out 'SQLite 3.'
