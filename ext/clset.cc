@@ -3,8 +3,8 @@
 #include <string>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "ext/connection_table.h"
+#include "ext/format.h"
 #include "ext/upgrade.h"
 
 namespace tributary {
@@ -35,9 +35,11 @@ class InStatement {
 
 Status DataTable(std::string_view name, std::string* data) {
   if (!absl::EndsWithIgnoreCase(name, kSuffix) || name.size() == kSuffix.size()) {
-    return Status::Error(absl::StrCat(
-        name, " MUST end with _schema. E.g., ", name, "_schema. Two tables will be created: ", name,
-        "_schema for managing the CRDT schemas and ", name, " for storing the data."));
+    const std::string n(name);
+    return ErrorFormat(
+        "%s MUST end with _schema. E.g., %s_schema. Two tables will be created: %s_schema for "
+        "managing the CRDT schemas and %s for storing the data.",
+        n.c_str(), n.c_str(), n.c_str(), n.c_str());
   }
   *data = name.substr(0, name.size() - kSuffix.size());
   return {};
@@ -51,14 +53,16 @@ Status Replicate(Connection* c, const std::string& table) {
 // argv: module, schema, name, then the definitions of columns and constraints.
 Status MakeData(Connection* c, int argc, const char* const* argv, const std::string& data) {
   if (std::string_view(argv[1]) != "main") {
-    return Status::Error(absl::StrCat("clset: ", argv[2], " is to be made in ", argv[1],
-                                      ": only tables of the main database can be replicated"));
+    return ErrorFormat(
+        "clset: %s is to be made in %s: only tables of the main database can be replicated",
+        argv[2], argv[1]);
   }
   const InStatement in_statement(c);
-  std::string sql = absl::StrCat("CREATE TABLE main.", QuoteName(data), "(");
-  // A definition may end in a comment of one line.
-  for (int i = 3; i < argc; i++) absl::StrAppend(&sql, i > 3 ? "\n," : "", argv[i]);
-  TRIBUTARY_RETURN_IF_ERROR(Execute(c->db(), sql + "\n)"));
+  std::string definition;
+  // One may end in a comment of one line.
+  for (int i = 3; i < argc; i++) definition.append(i > 3 ? "\n," : "").append(argv[i]);
+  TRIBUTARY_RETURN_IF_ERROR(
+      ExecuteFormat(c->db(), "CREATE TABLE main.\"%w\"(%s\n)", data.c_str(), definition.c_str()));
   return Replicate(c, data);
 }
 
@@ -91,8 +95,7 @@ int Destroy(sqlite3_vtab* t) {
     Connection* c = ConnectionOf(t);
     const InStatement in_statement(c);
     TRIBUTARY_RETURN_IF_ERROR(AsOrdinary(c, TableOf(t)->data));
-    return Execute(c->db(),
-                   absl::StrCat("DROP TABLE IF EXISTS main.", QuoteName(TableOf(t)->data)));
+    return ExecuteFormat(c->db(), "DROP TABLE IF EXISTS main.\"%w\"", TableOf(t)->data.c_str());
   });
   return rc == SQLITE_OK ? Disconnect(t) : rc;
 }
@@ -103,9 +106,8 @@ int Rename(sqlite3_vtab* t, const char* name) {
     std::string data;
     TRIBUTARY_RETURN_IF_ERROR(DataTable(name, &data));
     const InStatement in_statement(c);
-    TRIBUTARY_RETURN_IF_ERROR(
-        Execute(c->db(), absl::StrCat("ALTER TABLE main.", QuoteName(TableOf(t)->data),
-                                      " RENAME TO ", QuoteName(data))));
+    TRIBUTARY_RETURN_IF_ERROR(ExecuteFormat(c->db(), "ALTER TABLE main.\"%w\" RENAME TO \"%w\"",
+                                            TableOf(t)->data.c_str(), data.c_str()));
     TRIBUTARY_RETURN_IF_ERROR(Replicate(c, data));
     TableOf(t)->data = data;
     return {};

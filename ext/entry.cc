@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "ext/automigrate.h"
 #include "ext/capture_functions.h"
 #include "ext/changes_table.h"
 #include "ext/changeset_functions.h"
@@ -88,6 +89,7 @@ Status RegisterAll(Connection* c) {
   TRIBUTARY_RETURN_IF_ERROR(RegisterFractFunctions(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterClset(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterNewSiteId(c));
+  TRIBUTARY_RETURN_IF_ERROR(RegisterAutomigrate(c));
   return RegisterPendingRows(c);
 }
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
+#include "ext/format.h"
 #include "ext/fract_key.h"
 #include "ext/sql_function.h"
 
@@ -126,10 +126,6 @@ Status Read(sqlite3* db, std::string_view sql, std::string_view first, std::stri
   }
 }
 
-Status Refuse(std::string_view why, std::string_view table, std::string_view what) {
-  return Status::Error(absl::StrCat(why, " ", table, what));
-}
-
 // Sets *t. The arguments: table, order column, columns of the list, `columns` without the table.
 Status Load(sqlite3* db, Args argv, int columns, Ordered* t) {
   const std::string table(TextOf(argv[0]));
@@ -139,7 +135,8 @@ Status Load(sqlite3* db, Args argv, int columns, Ordered* t) {
                                  "SELECT printf('%w', name) FROM pragma_table_list(?1) "
                                  "WHERE schema = 'main' AND type = 'table'",
                                  table, "", &found));
-  if (found.empty()) return Refuse("crsql_fract: there is no ordinary table", table, " in main");
+  if (found.empty())
+    return ErrorFormat("crsql_fract: there is no ordinary table %s in main", table.c_str());
   t->table = found[0];
   found.clear();
   for (int i = 1; i <= columns; i++) {
@@ -152,8 +149,9 @@ Status Load(sqlite3* db, Args argv, int columns, Ordered* t) {
         std::find(found.begin(), found.end() - 1, found.back()) == found.end() - 1) {
       continue;
     }
-    return Refuse("all columns are not present in the base table", table,
-                  absl::StrCat(": ", name, " is not, or is given twice"));
+    return ErrorFormat(
+        "all columns are not present in the base table %s: %s is not, or is given twice",
+        table.c_str(), std::string(name).c_str());
   }
   t->order = found[0];
   t->list.assign(found.begin() + 1, found.end());
@@ -161,13 +159,16 @@ Status Load(sqlite3* db, Args argv, int columns, Ordered* t) {
                                  "SELECT printf('%w', name) FROM pragma_table_info(?1, 'main') "
                                  "WHERE pk ORDER BY pk",
                                  table, "", &t->key));
-  if (t->key.empty()) return Refuse("crsql_fract: no primary key in table", table, ": declare one");
+  if (t->key.empty())
+    return ErrorFormat("crsql_fract: no primary key in table %s: declare one", table.c_str());
   const char* collation = nullptr;
   sqlite3_table_column_metadata(db, "main", table.c_str(), order.c_str(), nullptr, &collation,
                                 nullptr, nullptr, nullptr);
   if (collation == nullptr || !absl::EqualsIgnoreCase(collation, "BINARY")) {
-    return Refuse("crsql_fract: keys compare BINARY, the order column of table", table,
-                  absl::StrCat(" does not: declare ", order, " without COLLATE"));
+    return ErrorFormat(
+        "crsql_fract: keys compare BINARY, the order column of table %s does not: declare %s "
+        "without COLLATE",
+        table.c_str(), order.c_str());
   }
   return {};
 }

@@ -54,7 +54,9 @@ Status SelectTriggers(sqlite3* db, std::string_view table, std::string_view suff
   TRIBUTARY_RETURN_IF_ERROR(s->Prepare(
       db,
       "SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE "
-      "NOCASE AND name LIKE '%\\_\\_crsql\\_' || ?2 ESCAPE '\\'"));
+      "NOCASE AND name LIKE '_%\\_\\_crsql\\_' || ?2 ESCAPE '\\' "
+      // Not those of ordered lists (fract_index.cc).
+      "AND name NOT LIKE '\\_\\_crsql\\_%' ESCAPE '\\'"));
   s->BindText(1, table);
   s->BindText(2, suffix);
   return {};
