@@ -10,7 +10,6 @@
 #include "ext/functions.h"
 #include "ext/guard.h"
 #include "ext/inspect.h"
-#include "ext/new_site_id.h"
 #include "ext/pending_rows.h"
 #include "ext/storage.h"
 #include "ext/transaction_table.h"
@@ -83,7 +82,6 @@ Status RegisterAll(Connection* c) {
   TRIBUTARY_RETURN_IF_ERROR(RegisterInspectTables(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterChangesetFunctions(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterChangesetTable(c));
-  TRIBUTARY_RETURN_IF_ERROR(RegisterNewSiteId(c));
   return RegisterPendingRows(c);
 }
 

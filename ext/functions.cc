@@ -7,6 +7,7 @@
 #include "crdt/packed.h"
 #include "ext/digest_sql.h"
 #include "ext/guard.h"
+#include "ext/new_site_id.h"
 #include "ext/upgrade.h"
 
 #ifndef TRIBUTARY_COMMIT
@@ -276,6 +277,9 @@ constexpr struct {
     {"crsql_as_crr", -1, 0, Function<AsCrr>},
     {"crsql_as_table", 1, 0, Function<AsTable>},
     {"crsql_site_id", 0, kI | kD, Function<OwnSiteId>},
+    {"crsql_new_site_id", 0, kX, Function<NewSiteId>},
+    {"crsql_new_site_id", 1, kX, Function<NewSiteId>},
+    {"crsql_internal_reattribute", 4, kX, Function<Reattribute>},
     {"crsql_db_version", 0, kI, Function<CurrentVersion>},
     {"crsql_next_db_version", -1, kI, Function<NextVersion>},
     {"crsql_peek_next_db_version", 0, kI, Function<NextVersion>},
