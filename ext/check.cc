@@ -268,7 +268,7 @@ class Checker {
 
 }  // namespace
 
-Status CheckAll(Connection* c, sqlite3_value*, std::vector<ResultRow>* out) {
+Status CheckAll(Connection* c, sqlite3_value**, std::vector<ResultRow>* out) {
   TRIBUTARY_RETURN_IF_ERROR(c->Refresh());
   TRIBUTARY_RETURN_IF_ERROR(c->Flush());
   return Checker(c, out).Run();

@@ -13,7 +13,6 @@
 #include "ext/functions.h"
 #include "ext/guard.h"
 #include "ext/inspect.h"
-#include "ext/new_site_id.h"
 #include "ext/pending_rows.h"
 #include "ext/storage.h"
 #include "ext/transaction_table.h"

@@ -8,6 +8,7 @@
 #include "ext/alter.h"
 #include "ext/digest_sql.h"
 #include "ext/guard.h"
+#include "ext/new_site_id.h"
 #include "ext/upgrade.h"
 
 #ifndef TRIBUTARY_COMMIT
@@ -315,6 +316,9 @@ constexpr struct {
     {"crsql_begin_alter", -1, kX, Function<Begin>},
     {"crsql_commit_alter", -1, kX, Function<Commit>},
     {"crsql_site_id", 0, kI | kD, Function<OwnSiteId>},
+    {"crsql_new_site_id", 0, kX, Function<NewSiteId>},
+    {"crsql_new_site_id", 1, kX, Function<NewSiteId>},
+    {"crsql_internal_reattribute", 4, kX, Function<Reattribute>},
     {"crsql_db_version", 0, kI, Function<CurrentVersion>},
     {"crsql_next_db_version", -1, kI, Function<NextVersion>},
     {"crsql_peek_next_db_version", 0, kI, Function<NextVersion>},

@@ -61,7 +61,7 @@ Status CountClocks(Connection* c, const Table& table, int64_t* exceptions, int64
   }
 }
 
-Status Info(Connection* c, sqlite3_value*, std::vector<ResultRow>* out) {
+Status Info(Connection* c, sqlite3_value**, std::vector<ResultRow>* out) {
   TRIBUTARY_RETURN_IF_ERROR(c->Refresh());
   TRIBUTARY_RETURN_IF_ERROR(c->Flush());
   std::vector<Table*> tables;
@@ -82,7 +82,8 @@ Status Info(Connection* c, sqlite3_value*, std::vector<ResultRow>* out) {
   return {};
 }
 
-Status UnpackColumns(Connection*, sqlite3_value* package, std::vector<ResultRow>* out) {
+Status UnpackColumns(Connection*, sqlite3_value** arguments, std::vector<ResultRow>* out) {
+  sqlite3_value* package = arguments[0];
   if (package == nullptr) {
     return {SQLITE_MISUSE, "crsql_unpack_columns: Zero args passed to filter; give it a package"};
   }
@@ -133,10 +134,18 @@ constexpr ResultTable kCheck{"crsql_check", "CREATE TABLE x(\"table\" TEXT, prob
 constexpr ResultTable kUnpack{"crsql_unpack_columns", "CREATE TABLE x(cell ANY, package HIDDEN)", 1,
                               UnpackColumns};
 
+constexpr ResultTable kExplain{
+    "crsql_explain",
+    "CREATE TABLE x(cid TEXT, value ANY, col_version INTEGER, site_id BLOB, db_version INTEGER, "
+    "seq INTEGER, cl INTEGER, clock TEXT, ts TEXT, commit_ms INTEGER, \"table\" HIDDEN, key1 "
+    "HIDDEN, "
+    "key2 HIDDEN, key3 HIDDEN, key4 HIDDEN, key5 HIDDEN, key6 HIDDEN, key7 HIDDEN, key8 HIDDEN)",
+    10, Explain, 1 + kExplainKeys};
+
 }  // namespace
 
 Status RegisterInspectTables(Connection* c) {
-  for (const ResultTable* t : {&kInfo, &kCheck, &kUnpack, &kParked}) {
+  for (const ResultTable* t : {&kInfo, &kCheck, &kUnpack, &kParked, &kExplain}) {
     TRIBUTARY_RETURN_IF_ERROR(RegisterResultTable(c, t));
   }
   return {};

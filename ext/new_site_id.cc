@@ -88,28 +88,6 @@ Status ChangeSiteId(Connection* c, DbVersion shared, SiteId* id) {
   return RaiseKnown(c, {}, known);
 }
 
-Status NewSiteId(Connection* c, sqlite3_context* context, int argc, sqlite3_value** argv) {
-  DbVersion shared(-1);
-  if (argc == 1) {
-    shared = DbVersion(sqlite3_value_int64(argv[0]));
-    if (sqlite3_value_type(argv[0]) != SQLITE_INTEGER || shared < DbVersion(0)) {
-      return Status::Error(
-          "crsql_new_site_id: pass nothing, or what crsql_db_version() was when the file was "
-          "copied");
-    }
-  }
-  TRIBUTARY_RETURN_IF_ERROR(c->Ready());
-  const ScopedHostCounters counters(c);
-  ScopedSavepoint savepoint(c->db());
-  TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
-  SiteId id;
-  TRIBUTARY_RETURN_IF_ERROR(ChangeSiteId(c, shared, &id));
-  TRIBUTARY_RETURN_IF_ERROR(savepoint.Release());
-  sqlite3_result_blob(context, id.bytes.data(), static_cast<int>(id.bytes.size()),
-                      SQLITE_TRANSIENT);
-  return {};
-}
-
 // The ranges of a filter, ascending as they are.
 bool MoveRanges(std::string_view from, SiteOrdinal peer, DbVersion shared, std::string* to) {
   std::vector<LogRange> ranges;
@@ -139,7 +117,30 @@ bool MoveRanges(std::string_view from, SiteOrdinal peer, DbVersion shared, std::
   return true;
 }
 
-// crsql_internal_reattribute(bytes, peer, shared, is_clock): the bytes as they have to be.
+}  // namespace
+
+Status NewSiteId(Connection* c, sqlite3_context* context, int argc, sqlite3_value** argv) {
+  DbVersion shared(-1);
+  if (argc == 1) {
+    shared = DbVersion(sqlite3_value_int64(argv[0]));
+    if (sqlite3_value_type(argv[0]) != SQLITE_INTEGER || shared < DbVersion(0)) {
+      return Status::Error(
+          "crsql_new_site_id: pass nothing, or what crsql_db_version() was when the file was "
+          "copied");
+    }
+  }
+  TRIBUTARY_RETURN_IF_ERROR(c->Ready());
+  const ScopedHostCounters counters(c);
+  ScopedSavepoint savepoint(c->db());
+  TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
+  SiteId id;
+  TRIBUTARY_RETURN_IF_ERROR(ChangeSiteId(c, shared, &id));
+  TRIBUTARY_RETURN_IF_ERROR(savepoint.Release());
+  sqlite3_result_blob(context, id.bytes.data(), static_cast<int>(id.bytes.size()),
+                      SQLITE_TRANSIENT);
+  return {};
+}
+
 Status Reattribute(Connection*, sqlite3_context* context, int, sqlite3_value** argv) {
   const auto peer = static_cast<SiteOrdinal>(sqlite3_value_int64(argv[1]));
   const DbVersion shared(sqlite3_value_int64(argv[2]));
@@ -159,35 +160,6 @@ Status Reattribute(Connection*, sqlite3_context* context, int, sqlite3_value** a
         "crsql_check() tells more");
   }
   sqlite3_result_blob64(context, moved.data(), moved.size(), SQLITE_TRANSIENT);
-  return {};
-}
-
-template <Status (*body)(Connection*, sqlite3_context*, int, sqlite3_value**)>
-void Function(sqlite3_context* context, int argc, sqlite3_value** argv) {
-  GuardFunction(context, [&] {
-    return body(static_cast<Connection*>(sqlite3_user_data(context)), context, argc, argv);
-  });
-}
-
-constexpr struct {
-  const char* name;
-  int args;
-  void (*function)(sqlite3_context*, int, sqlite3_value**);
-} kFunctions[] = {
-    {"crsql_new_site_id", 0, Function<NewSiteId>},
-    {"crsql_new_site_id", 1, Function<NewSiteId>},
-    {"crsql_internal_reattribute", 4, Function<Reattribute>},
-};
-
-}  // namespace
-
-Status RegisterNewSiteId(Connection* c) {
-  for (const auto& f : kFunctions) {
-    if (sqlite3_create_function_v2(c->db(), f.name, f.args, SQLITE_UTF8 | SQLITE_DIRECTONLY, c,
-                                   f.function, nullptr, nullptr, nullptr) != SQLITE_OK) {
-      return Status::FromDb(c->db());
-    }
-  }
   return {};
 }
 

@@ -43,29 +43,37 @@ int Disconnect(sqlite3_vtab* t) {
   return SQLITE_OK;
 }
 
-// The argument must be usable if it is there: a join has to bring it first.
+// An argument must be usable if it is there: a join has to bring it first. idxNum has a bit for
+// each that is.
 int BestIndex(sqlite3_vtab* t, sqlite3_index_info* info) {
   info->estimatedCost = 100;
-  for (int i = 0; i < info->nConstraint; i++) {
-    const auto& c = info->aConstraint[i];
-    if (c.iColumn != RegistrationOf(t).table->columns || c.op != SQLITE_INDEX_CONSTRAINT_EQ) {
-      continue;
+  const ResultTable& table = *RegistrationOf(t).table;
+  int given = 0;
+  for (int argument = 0; argument < table.arguments; argument++) {
+    for (int i = 0; i < info->nConstraint; i++) {
+      const auto& c = info->aConstraint[i];
+      if (c.iColumn != table.columns + argument || c.op != SQLITE_INDEX_CONSTRAINT_EQ) continue;
+      if (c.usable == 0) return SQLITE_CONSTRAINT;
+      info->aConstraintUsage[i].argvIndex = ++given;
+      info->aConstraintUsage[i].omit = 1;
+      info->idxNum |= 1 << argument;
+      break;
     }
-    if (c.usable == 0) return SQLITE_CONSTRAINT;
-    info->aConstraintUsage[i].argvIndex = 1;
-    info->aConstraintUsage[i].omit = 1;
-    return SQLITE_OK;
   }
   return SQLITE_OK;
 }
 
-int Filter(sqlite3_vtab_cursor* c, int, const char*, int argc, sqlite3_value** argv) {
+int Filter(sqlite3_vtab_cursor* c, int given, const char*, int, sqlite3_value** argv) {
   return GuardTable(&c->pVtab->zErrMsg, [&]() -> Status {
     auto* cursor = static_cast<Cursor*>(c);
     cursor->rows.clear();
     cursor->at = 0;
+    sqlite3_value* arguments[kMaxResultArguments] = {};
+    for (int i = 0; i < kMaxResultArguments; i++) {
+      if ((given >> i & 1) != 0) arguments[i] = *argv++;
+    }
     const Registration& r = RegistrationOf(c->pVtab);
-    return r.table->rows(r.connection, argc > 0 ? argv[0] : nullptr, &cursor->rows);
+    return r.table->rows(r.connection, arguments, &cursor->rows);
   });
 }
 

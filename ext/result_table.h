@@ -23,12 +23,14 @@ using ResultRow = std::vector<ResultValue>;
 
 struct ResultTable {
   const char* name;
-  // "CREATE TABLE x(...)"; the argument, if there is one, is the last column and HIDDEN.
+  // "CREATE TABLE x(...)"; the arguments, if there are any, are the last columns and HIDDEN.
   const char* declaration;
-  int columns;  // without the argument
-  // Computes the rows. `argument` is null where none was given.
-  Status (*rows)(Connection* connection, sqlite3_value* argument, std::vector<ResultRow>* out);
+  int columns;  // without the arguments
+  // Computes the rows. An argument that was not given is null.
+  Status (*rows)(Connection* connection, sqlite3_value** arguments, std::vector<ResultRow>* out);
+  int arguments = 1;  // at most kMaxResultArguments
 };
+inline constexpr int kMaxResultArguments = 9;
 
 // Registers it; `table` must live as long as the connection.
 Status RegisterResultTable(Connection* connection, const ResultTable* table);

@@ -6,6 +6,7 @@
 #include "crdt/packed.h"
 #include "sync/cli/changes.h"
 #include "sync/cli/commands.h"
+#include "sync/cli/explain.h"
 #include "sync/cli/json.h"
 #include "sync/cli/replica.h"
 
@@ -19,10 +20,15 @@ constexpr std::string_view kDetails =
     "transactions of its author, so versions of different authors say nothing about their "
     "order.\n\n"
     "  + a new row      ~ changed cells      - a deleted row\n\n"
+    "With --key, why that row is as it is: the version of each cell, who set it and when. The "
+    "same\n"
+    "of another copy says which of two values wins.\n\n"
     "Examples:\n"
     "  tributary log notes.db\n"
     "  tributary log notes.db --since 120 --table note\n"
-    "  tributary log notes.db --site 3f2a --limit 0     all rows of one author\n";
+    "  tributary log notes.db --site 3f2a --limit 0     all rows of one author\n"
+    "  tributary log notes.db --table note --key 7      one row\n"
+    "  tributary log notes.db --table tag --key '[7, \"red\"]'\n";
 
 constexpr int64_t kDefaultRows = 10;
 constexpr int kValueWidth = 40;
@@ -192,6 +198,10 @@ Status RunLog(const Context& context) {
   int64_t limit = context.json ? 0 : kDefaultRows;
   TRIBUTARY_RETURN_IF_ERROR(context.args.GetInt("--since", 0, &since));
   TRIBUTARY_RETURN_IF_ERROR(context.args.GetInt("--limit", 0, &limit));
+  TRIBUTARY_RETURN_IF_ERROR(context.args.Needs("--table", {"--key"}));
+  for (const char* of_all : {"--since", "--site", "--limit"}) {
+    TRIBUTARY_RETURN_IF_ERROR(context.args.NotBoth("--key", of_all));
+  }
   std::string condition = "db_version > ?1";
   const std::string table = context.args.Get("--table");
   if (context.args.Has("--table")) condition += " AND \"table\" = ?2";
@@ -209,6 +219,7 @@ Status RunLog(const Context& context) {
   }
   Transaction snapshot(db);
   TRIBUTARY_RETURN_IF_ERROR(snapshot.BeginRead());
+  if (context.args.Has("--key")) return ExplainRow(context, db, table, context.args.Get("--key"));
   Statement changes = db.Prepare(
       "SELECT \"table\", pk, cid, val, col_version, db_version, site_id, cl FROM crsql_changes"
       " WHERE " +
@@ -228,11 +239,12 @@ Status RunLog(const Context& context) {
 
 Command LogCommand() {
   return {"log",
-          "DB [--since N] [--table T]",
+          "DB [--since N] [--table T [--key K]]",
           "who changed what, transaction by transaction",
           kDetails,
           {{"--since", "", "N", "only transactions with a version above N of their author"},
            {"--table", "", "NAME", "only changes of this table"},
+           {"--key", "", "K", "why that row is as it is; several columns: JSON array"},
            {"--site", "", "HEX", "only of sites whose id begins so"},
            {"--limit", "", "ROWS", "rows shown per transaction (default 10; 0: all)"}},
           1,

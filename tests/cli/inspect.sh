@@ -56,6 +56,28 @@ expect 0 log a.db --site 00000000000000000000
 has out 'no changes'
 expect 1 log a.db --table nothere
 one_line_error
+
+# log --key: one row, why it is as it is
+expect 0 log a.db --table note --key 2
+has out 'note 2  alive, causal length 1'
+has out "title   'zwei'        2  ${site:0:8} (this)"
+has out 'implied'
+expect 0 log b.db --table note --key 1
+has out "note 1  deleted, causal length 2, by ${site:0:8} in its transaction"
+json 0 log b.db --table note --key 2
+field "[(c['column'], c['value'], c['version'], c['clock']) for c in j['clocks'] if c['column'] == 'title']" "[('title', 'zwei', 2, 'explicit')]"
+field "{c['site_id'] for c in j['clocks'] if 'site_id' in c}, j['alive']" "({'$site'}, True)"
+json 0 log a.db --table tag --key '[2, "red"]'
+field "[c['column'] for c in j['clocks']], j['causal_length']" "(['-1'], 1)"
+expect 0 log -q a.db --table note --key 2
+empty out
+expect 1 log a.db --table note --key 77
+has err 'never heard of a row of note 77'
+expect 5 log a.db --table tag --key 2
+has err 'the key of table tag is (note, name)'
+expect 2 log a.db --key 2
+has err 'goes with --table'
+expect 2 log a.db --table note --key 2 --since 1
 sql a.db "WITH RECURSIVE s(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM s WHERE i < 150) INSERT INTO note(id, title) SELECT i, 'n' || i FROM s"
 expect 0 log a.db --since "$version"
 has out '41 more rows'

@@ -52,6 +52,11 @@ for command in status log check; do
   failure 3 $command text.db
   failure 3 $command missing.db
 done
+result 0 log a.db --table note --key 1
+failure 1 log a.db --table note --key 7
+result 0 clone a.db cloned.db
+failure 1 clone a.db cloned.db
+failure 3 clone missing.db other.db
 failure 1 status plain.db
 failure 2 status
 failure 2 status a.db --frobnicate
@@ -136,6 +141,6 @@ done <watched
 expect 0 help
 named=$(sed -n '/^Commands/,/^$/s/^  \([a-z]*\) .*/\1/p' out | sort)
 checks=$((checks + 1))
-[ "$(wc -w <<<"$named")" -ge 12 ] || fail 'the help names no commands'
+[ "$(wc -w <<<"$named")" -ge 13 ] || fail 'the help names no commands'
 is "$(printf '%s\n' "${tried[@]}" | sort -u)" "$named"
 finish

@@ -162,6 +162,14 @@ TEST_F(NewSiteId, InATransaction) {
   EXPECT_EQ(Everything(a_, {"foo"}), before);
   a_.Do("BEGIN; SAVEPOINT s; SELECT crsql_new_site_id(1); ROLLBACK TO s; COMMIT");
   EXPECT_EQ(Everything(a_, {"foo"}), before);
+  // What was looked up before in the same transaction is not believed any more.
+  const std::string one =
+      "SELECT site_id = (SELECT site_id FROM crsql_site_id WHERE ordinal = 0), db_version FROM "
+      "crsql_changes WHERE \"table\" = 'foo' AND pk = x'010901'";
+  EXPECT_EQ(
+      a_.Get("BEGIN; SELECT crsql_increment_and_get_seq(); " + one +
+             "; SELECT length(crsql_new_site_id()); UPDATE foo SET b = 5; " + one + "; ROLLBACK"),
+      "0\n1|1\n1|2\n16\n0|1\n1|1");
   a_.Do(
       "BEGIN; SELECT crsql_new_site_id(1), crsql_new_site_id(); INSERT INTO foo VALUES(2, 3, 4);"
       "COMMIT");
@@ -203,7 +211,11 @@ TEST_F(NewSiteId, LongHistories) {
       db.Do("REPLACE INTO foo VALUES(" + n + " * 7, 'r', " + n + ")");
       db.Do("DELETE FROM foo WHERE a = " + n + " * 3; INSERT INTO foo VALUES(5000 + " + n +
             ", 1, 2)");
-      db.Do("UPDATE foo SET a = 6000 + " + n + " WHERE a = " + n + " * 3 + 1");
+      // Three small chunks of one version.
+      const char* kFold = "; SELECT count(*) FROM crsql_changes WHERE db_version < 0;";
+      db.Do("BEGIN; UPDATE foo SET a = 6000 + " + n + " WHERE a = " + n + " * 3 + 1" + kFold +
+            "UPDATE foo SET c = -1 WHERE a % 89 = " + n + " % 89" + kFold +
+            "DELETE FROM foo WHERE a = " + n + " * 3 + 2; COMMIT");
     }
   };
   write(a_, 1, 60);
@@ -228,6 +240,31 @@ TEST_F(NewSiteId, LongHistories) {
   SendAll({&a_, &copy});
   ExpectEqual(a_, copy, {"foo"});
   EXPECT_EQ(copy.Get("PRAGMA integrity_check"), "'ok'");
+}
+
+// Own chunks that came back from another replica, behind those that filters cover.
+TEST_F(NewSiteId, LateChunks) {
+  for (int i = 0; i < 300; i++) {
+    const std::string n = std::to_string(i);
+    a_.Do("INSERT INTO foo VALUES(" + n + ", hex(zeroblob(20)), 1)");
+    a_.Do("UPDATE foo SET b = 'u" + n + "' WHERE a = " + n);
+  }
+  Db other;
+  other.Do(kFoo);
+  Send(a_, other);
+  a_.Do("SELECT crsql_as_table('foo'); SELECT crsql_as_crr('foo')");
+  EXPECT_EQ(ApplyChanges(a_, ReadChanges(other, "db_version BETWEEN 250 AND 350")), "");
+  ASSERT_GT(a_.Int("SELECT count(*) FROM crsql_log_late WHERE site = 0"), 5);
+  ASSERT_EQ(a_.Get("SELECT * FROM crsql_check"), "");
+  const std::string before = a_.Get("SELECT crsql_digest()");
+  a_.Do("BEGIN; SELECT crsql_new_site_id()");
+  EXPECT_EQ(a_.Get("SELECT * FROM crsql_check"), "");
+  EXPECT_EQ(a_.Get("SELECT crsql_digest()"), before);
+  EXPECT_EQ(a_.Int("SELECT count(*) FROM crsql_log_late WHERE site = 0"), 0);
+  a_.Do("ROLLBACK; SELECT crsql_new_site_id(301)");
+  EXPECT_GT(a_.Int("SELECT count(*) FROM crsql_log_late WHERE site = 0"), 0);
+  EXPECT_EQ(a_.Int("SELECT min(version) > 0 FROM crsql_log_late"), 1);
+  EXPECT_EQ(a_.Get("SELECT * FROM crsql_check"), "");
 }
 
 // What had arrived of a transfer stays, and the rest completes it.

@@ -32,7 +32,8 @@ struct Entry {
   int min_arguments = 0;
   int max_arguments = 0;
   std::vector<std::string> arguments;
-  std::string text;  // without the examples
+  std::string signature;  // as they are written: "..." stands for those between
+  std::string text;       // without the examples
   std::string examples;
 
   bool IsModule() const { return kind == "table-valued function" || kind == "virtual table"; }
@@ -78,7 +79,8 @@ Entry ParseHeading(const std::smatch& heading) {
   Entry e;
   e.name = heading[1];
   if (heading[4].matched) e.kind = heading[4];
-  std::string arguments = heading[3];
+  const std::string arguments = heading[3];
+  e.signature = arguments;
   e.arguments = Words(arguments, "\\w+");
   e.max_arguments = static_cast<int>(e.arguments.size());
   e.min_arguments = e.max_arguments - static_cast<int>(Words(arguments, "\\[").size());
@@ -279,17 +281,17 @@ void CheckFunction(const Entry& e, Db& db, Problems* problems) {
 }
 
 void CheckColumns(const Entry& e, Db& db, Problems* problems) {
-  std::vector<std::string> hidden;
+  std::string hidden;
   for (const Row& row :
        db.Run("SELECT name, hidden FROM pragma_table_xinfo('" + e.name + "')").rows) {
     const std::string& column = row[0].bytes;
     if (row[1].integer != 0 && !e.arguments.empty()) {
-      hidden.push_back(column);
+      hidden += (hidden.empty() ? "" : ", ") + column;
     } else if (!e.Names(column)) {
       problems->push_back(e.name + ": its column " + column + " is not described");
     }
   }
-  if (hidden != e.arguments) problems->push_back(e.name + ": has other arguments");
+  if (!Matches(hidden, e.signature)) problems->push_back(e.name + ": has other arguments");
 }
 
 void CheckEntry(const Entry& e, Problems* problems) {

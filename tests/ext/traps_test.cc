@@ -1,6 +1,6 @@
 // Traps of the engine's design, as far as they apply to the core. Where else: T1 and T5, T15
-// transactions_test; T8, T10 defects_test; T9 DeterminismTest below; T11 values_test; T12
-// changes_test; T13 triggers_test. T19 belongs to changesets.
+// transactions_test; T8 new_site_id_test; T10 defects_test; T9 DeterminismTest below; T11
+// values_test; T12 changes_test; T13 triggers_test. T19 belongs to changesets.
 #include <gtest/gtest.h>
 
 #include <algorithm>

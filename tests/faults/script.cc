@@ -116,7 +116,9 @@ Script ShortScript(const std::string& name) {
             "SELECT cid, val FROM crsql_changes WHERE \"table\" = 'item' AND db_version = 2",
             "SELECT count(crsql_digest())", "SELECT count(crsql_digest('item'))",
             "SELECT * FROM crsql_check", "SELECT \"table\", rows FROM crsql_info",
-            "SELECT cell FROM crsql_unpack_columns(x'0209010B0161')"}},
+            "SELECT cell FROM crsql_unpack_columns(x'0209010B0161')",
+            "SELECT cid, value, col_version, db_version, seq, cl, clock FROM crsql_explain('item', "
+            "'f')"}},
           {"alter",
            {"BEGIN", "ALTER TABLE note ADD COLUMN extra DEFAULT 'x'",
             "UPDATE note SET extra = 'y' WHERE id = 3", "SELECT crsql_as_crr('note')",
@@ -124,6 +126,8 @@ Script ShortScript(const std::string& name) {
           {"as_table", {"SELECT crsql_as_table('item')", "INSERT INTO item(code) VALUES('plain')"}},
           {"again", {"SELECT crsql_as_crr('item')", "UPDATE item SET qty = 5 WHERE code = 'g'"}},
           {"close", {"UPDATE note SET body = 'last' WHERE id = 1", ".open"}},
+          // Last: what is written under the new id is in an order that the id decides.
+          {"identity", {"SELECT length(crsql_new_site_id())", "SELECT crsql_db_version()"}},
       }};
 }
 
