@@ -117,8 +117,7 @@ Script ShortScript(const std::string& name) {
             "SELECT count(crsql_digest())", "SELECT count(crsql_digest('item'))",
             "SELECT * FROM crsql_check", "SELECT \"table\", rows FROM crsql_info",
             "SELECT cell FROM crsql_unpack_columns(x'0209010B0161')",
-            "SELECT cid, value, col_version, db_version, seq, cl, clock FROM crsql_explain('item', "
-            "'f')"}},
+            "SELECT cid, value, col_version, seq, cl, clock FROM crsql_explain('item', 'f')"}},
           {"alter",
            {"BEGIN", "ALTER TABLE note ADD COLUMN extra DEFAULT 'x'",
             "UPDATE note SET extra = 'y' WHERE id = 3", "SELECT crsql_as_crr('note')",
