@@ -30,6 +30,7 @@ class ClockImporter {
   Status Import(Table* table, const std::string& name);
 
   const Counts& counts() const { return counts_; }
+  RowStore* store() { return &store_; }
   // The version of what was recorded or deleted now, if anything was.
   std::optional<DbVersion> repairs() const {
     return now_.next() > Seq(0) ? std::optional(now_.version()) : std::nullopt;

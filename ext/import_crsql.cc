@@ -130,7 +130,7 @@ class Importer {
     TRIBUTARY_RETURN_IF_ERROR(Refuse(kUnknownSites));
     TRIBUTARY_RETURN_IF_ERROR(Execute(db_, kRaiseSeen));
     TRIBUTARY_RETURN_IF_ERROR(ImportLog(
-        db_, tables_,
+        db_, clocks.store(), tables_,
         {upstream_, clocks.repairs().value_or(DbVersion(0)), clocks.repairs().value_or(own_)}));
     TRIBUTARY_RETURN_IF_ERROR(Report(clocks.counts()));
     return Drop();

@@ -5,15 +5,14 @@
 #include <string>
 
 #include "ext/log_writer.h"
-#include "ext/row_store.h"
 
 namespace tributary {
 namespace {
 
 class LogImporter {
  public:
-  LogImporter(sqlite3* db, const ImportedVersions& versions)
-      : db_(db), versions_(versions), store_(db), log_(db) {}
+  LogImporter(sqlite3* db, RowStore* clocks, const ImportedVersions& versions)
+      : db_(db), versions_(versions), clocks_(clocks), log_(db) {}
 
   Status Run(const std::vector<std::unique_ptr<Table>>& tables);
 
@@ -26,7 +25,7 @@ class LogImporter {
 
   sqlite3* db_;
   const ImportedVersions versions_;
-  RowStore store_;
+  RowStore* clocks_;
   LogStore log_;
   Statement items_;
   std::optional<LogWriter> writer_;
@@ -97,7 +96,7 @@ Status LogImporter::Restamp(Table* table, LogKind kind, ColumnId column, const S
   if (kind == LogKind::kRow) return {};  // an implied clock is the log's
   RowClock clock;
   bool found;
-  TRIBUTARY_RETURN_IF_ERROR(store_.Read(table, key_, &clock, &found));
+  TRIBUTARY_RETURN_IF_ERROR(clocks_->Read(table, key_, &clock, &found));
   const auto apply = [&](ColumnId c, int64_t more) {
     const ColVersion version = clock.Cell(c, table->layouts()).version;
     clock.Apply(MergeAction::kRestamp, clock.cl(), kind == LogKind::kSentinel, c, version,
@@ -110,7 +109,7 @@ Status LogImporter::Restamp(Table* table, LogKind kind, ColumnId column, const S
   } else {
     apply(column, 0);
   }
-  return store_.Put(table, key_, clock);
+  return clocks_->Put(table, key_, clock);
 }
 
 Status LogImporter::Begin(SiteOrdinal site, DbVersion version, uint64_t ts) {
@@ -145,9 +144,9 @@ Status LogImporter::Close() {
 
 }  // namespace
 
-Status ImportLog(sqlite3* db, const std::vector<std::unique_ptr<Table>>& tables,
+Status ImportLog(sqlite3* db, RowStore* clocks, const std::vector<std::unique_ptr<Table>>& tables,
                  const ImportedVersions& versions) {
-  return LogImporter(db, versions).Run(tables);
+  return LogImporter(db, clocks, versions).Run(tables);
 }
 
 }  // namespace tributary

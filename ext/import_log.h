@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "crdt/ids.h"
-#include "ext/table.h"
+#include "ext/row_store.h"
 
 namespace tributary {
 
@@ -18,7 +18,7 @@ struct ImportedVersions {
 };
 // Of records with one (site, version, seq) all but the first, and what they then overlap, get the
 // next free seq, in their clocks, too. REQUIRES: an empty log.
-Status ImportLog(sqlite3* db, const std::vector<std::unique_ptr<Table>>& tables,
+Status ImportLog(sqlite3* db, RowStore* clocks, const std::vector<std::unique_ptr<Table>>& tables,
                  const ImportedVersions& versions);
 
 }  // namespace tributary

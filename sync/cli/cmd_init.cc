@@ -288,8 +288,9 @@ Status UpgradeAll(const Context& context, bool is_crsqlite, Database* db,
     progress.Set(done++, OneLine(t.name, 40));
     TRIBUTARY_RETURN_IF_ERROR(Upgrade(*db, &t));
   }
-  if (!is_crsqlite && std::none_of(tables->begin(), tables->end(), Wanted))
+  if (!is_crsqlite && std::none_of(tables->begin(), tables->end(), Wanted)) {
     return {};  // rolls back
+  }
   return transaction.Commit();
 }
 

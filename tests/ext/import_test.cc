@@ -28,8 +28,8 @@ CrsqlPeer MakePeer(Kind kind, int n) {
 class Import : public ::testing::TestWithParam<Kind> {
  protected:
   std::string Write(const CrsqlPeer& peer, const std::string& name = "f.db") {
-    const std::string path = dir_.File(name);
-    Db(path, {.extension = false, .before = peer.ToSql()});
+    std::string path = dir_.File(name);
+    const Db db(path, {.extension = false, .before = peer.ToSql()});
     return path;
   }
   static void ExpectSound(Db& db) {
@@ -54,7 +54,7 @@ class Import : public ::testing::TestWithParam<Kind> {
     return changes;
   }
   // What a peer would see of it: stamps are another matter.
-  std::string WithoutStamps(std::vector<Change> changes) const {
+  std::string WithoutStamps(const std::vector<Change>& changes) const {
     std::vector<std::string> lines;
     for (const Change& c : changes) {
       if (c.col_version == 0) continue;
