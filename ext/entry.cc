@@ -87,7 +87,6 @@ Status RegisterAll(Connection* c) {
   TRIBUTARY_RETURN_IF_ERROR(RegisterChangesetTable(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterFractFunctions(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterClset(c));
-  TRIBUTARY_RETURN_IF_ERROR(RegisterNewSiteId(c));
   TRIBUTARY_RETURN_IF_ERROR(RegisterAutomigrate(c));
   return RegisterPendingRows(c);
 }

@@ -57,7 +57,7 @@ Value KeyValue(const KeyColumn& column, sqlite3_value* v) {
 Status FindRow(Connection* c, sqlite3_value** arguments, Table** table, std::string* key) {
   const std::string_view name = arguments[0] != nullptr ? TextOf(arguments[0]) : "";
   TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Find(name, table));
-  if (*table == nullptr) return UnknownTable(kWho, name);
+  if (*table == nullptr) return Status::Error(absl::StrCat(kWho, ": ", NoTable(name)));
   std::vector<Value> values;
   std::string columns;
   for (const KeyColumn& k : (*table)->key()) {
@@ -72,7 +72,8 @@ Status FindRow(Connection* c, sqlite3_value** arguments, Table** table, std::str
     return Status::Error(absl::StrCat(kWho, ": the key of table ", (*table)->name(), " is (",
                                       columns, "): pass a value for each, or all of it packed"));
   }
-  return (*table)->EncodeForeignKey(kWho, values, key);
+  Status encoded = (*table)->EncodeForeignKey(values, key);
+  return encoded.ok() ? Status() : Status::Error(absl::StrCat(kWho, ": ", encoded.message()));
 }
 
 // Fills in what the log has of the row, by column; the row's own comes first.

@@ -96,7 +96,7 @@ Status UnpackColumns(Connection*, sqlite3_value** arguments, std::vector<ResultR
 }
 
 // With the columns of crsql_changes, and the reason.
-Status Parked(Connection* c, sqlite3_value*, std::vector<ResultRow>* out) {
+Status Parked(Connection* c, sqlite3_value**, std::vector<ResultRow>* out) {
   TRIBUTARY_RETURN_IF_ERROR(c->Refresh());
   ParkedScan scan;
   for (Status s = scan.Start(c->db(), DbVersion(0), kMaxDbVersion, std::nullopt); !scan.done();
