@@ -9,6 +9,7 @@
 #include "ext/affinity.h"
 #include "ext/alter.h"
 #include "ext/format.h"
+#include "ext/guard.h"
 #include "ext/schema_text.h"
 #include "ext/sql_function.h"
 
@@ -283,9 +284,9 @@ class Migration {
         sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
     scratch_.reset(db);
     if (rc != SQLITE_OK) return {rc, "crsql_automigrate: no database in memory can be opened"};
-    sqlite3_create_function_v2(db, "crsql_as_crr", -1, SQLITE_UTF8, this, Record<false>, nullptr,
+    sqlite3_create_function_v2(db, "crsql_as_crr", -1, SQLITE_UTF8, this, RecordReplicated, nullptr,
                                nullptr, nullptr);
-    sqlite3_create_function_v2(db, "crsql_fract_as_ordered", -1, SQLITE_UTF8, this, Record<true>,
+    sqlite3_create_function_v2(db, "crsql_fract_as_ordered", -1, SQLITE_UTF8, this, RecordOrdered,
                                nullptr, nullptr, nullptr);
     const int last = sqlite3_create_function_v2(
         db, "crsql_finalize", 0, SQLITE_UTF8, nullptr,
@@ -309,26 +310,31 @@ class Migration {
  private:
   // The call is to be repeated in main. Views and triggers of ordered lists name all columns: so
   // they go before the table is altered.
-  template <bool ordered>
-  static void Record(sqlite3_context* context, int argc, Args argv) {
-    GuardFunction(context, [&]() -> Status {
-      auto* m = static_cast<Migration*>(sqlite3_user_data(context));
-      m->calls_.append(ordered ? "SELECT crsql_fract_as_ordered(" : "SELECT crsql_as_crr(");
-      for (int i = 0; i < argc; i++) {
-        m->calls_ += Format(i > 0 ? ", %Q" : "%Q", std::string(TextOf(argv[i])).c_str());
-      }
-      m->calls_.append(");");
-      if (ordered && argc > 0) {
-        const std::string table(TextOf(argv[0]));
-        m->drops_ += Format(
-            "DROP VIEW IF EXISTS main.\"%w_fractindex\";"
-            "DROP TRIGGER IF EXISTS main.\"__crsql_%w_fractindex_pend_trig\";"
-            "DROP TRIGGER IF EXISTS main.\"__crsql_%w_fractindex_ezmove\";",
-            table.c_str(), table.c_str(), table.c_str());
-      }
-      ResultText(context, "OK");
-      return {};
-    });
+  Status Record(const char* function, bool ordered, int argc, Args argv) {
+    calls_.append("SELECT ").append(function);
+    for (int i = 0; i < argc; i++) {
+      calls_ += Format(i > 0 ? ", %Q" : "(%Q", std::string(TextOf(argv[i])).c_str());
+    }
+    calls_.append(argc > 0 ? ");" : "();");
+    if (!ordered || argc == 0) return {};
+    const std::string table(TextOf(argv[0]));
+    drops_ += Format(
+        "DROP VIEW IF EXISTS main.\"%w_fractindex\";"
+        "DROP TRIGGER IF EXISTS main.\"__crsql_%w_fractindex_pend_trig\";"
+        "DROP TRIGGER IF EXISTS main.\"__crsql_%w_fractindex_ezmove\";",
+        table.c_str(), table.c_str(), table.c_str());
+    return {};
+  }
+
+  static Migration* Of(sqlite3_context* context) {
+    return static_cast<Migration*>(sqlite3_user_data(context));
+  }
+  static void RecordReplicated(sqlite3_context* context, int argc, Args argv) {
+    GuardFunction(context, [&] { return Of(context)->Record("crsql_as_crr", false, argc, argv); });
+  }
+  static void RecordOrdered(sqlite3_context* context, int argc, Args argv) {
+    GuardFunction(context,
+                  [&] { return Of(context)->Record("crsql_fract_as_ordered", true, argc, argv); });
   }
 
   Status Work() {

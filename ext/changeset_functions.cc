@@ -7,8 +7,8 @@
 #include "crdt/coding.h"
 #include "ext/apply.h"
 #include "ext/changeset_table.h"
-#include "ext/guard.h"
 #include "ext/knowledge.h"
+#include "ext/sql_function.h"
 #include "sync/changeset/json.h"
 
 namespace tributary {
@@ -129,19 +129,7 @@ Status ToJson(Connection*, sqlite3_context* context, int, Args argv) {
   return {};
 }
 
-template <Status (*body)(Connection*, sqlite3_context*, int, Args)>
-void Function(sqlite3_context* context, int argc, Args argv) {
-  GuardFunction(context, [&] {
-    return body(static_cast<Connection*>(sqlite3_user_data(context)), context, argc, argv);
-  });
-}
-
-constexpr struct {
-  const char* name;
-  int args;
-  int flags;
-  void (*function)(sqlite3_context*, int, Args);
-} kFunctions[] = {
+constexpr SqlFunction kFunctions[] = {
     {"crsql_version_vector", 0, SQLITE_INNOCUOUS, Function<GetVersionVector>},
     {"crsql_version_vector", 1, SQLITE_INNOCUOUS, Function<GetVersionVector>},
     {"crsql_version_vector_json", 0, SQLITE_INNOCUOUS, Function<GetVersionVectorJson>},
@@ -154,14 +142,6 @@ constexpr struct {
 
 }  // namespace
 
-Status RegisterChangesetFunctions(Connection* c) {
-  for (const auto& f : kFunctions) {
-    if (sqlite3_create_function_v2(c->db(), f.name, f.args, SQLITE_UTF8 | f.flags, c, f.function,
-                                   nullptr, nullptr, nullptr) != SQLITE_OK) {
-      return Status::FromDb(c->db());
-    }
-  }
-  return {};
-}
+Status RegisterChangesetFunctions(Connection* c) { return RegisterSqlFunctions(c, kFunctions); }
 
 }  // namespace tributary

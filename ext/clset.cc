@@ -91,7 +91,8 @@ int Disconnect(sqlite3_vtab* t) {
 }
 
 int Destroy(sqlite3_vtab* t) {
-  const int rc = GuardTable(&t->zErrMsg, [t]() -> Status {
+  // SQLite reads no message here, and would never free it.
+  const int rc = GuardTable(nullptr, [t]() -> Status {
     Connection* c = ConnectionOf(t);
     const InStatement in_statement(c);
     TRIBUTARY_RETURN_IF_ERROR(AsOrdinary(c, TableOf(t)->data));

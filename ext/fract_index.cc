@@ -135,8 +135,9 @@ Status Load(sqlite3* db, Args argv, int columns, Ordered* t) {
                                  "SELECT printf('%w', name) FROM pragma_table_list(?1) "
                                  "WHERE schema = 'main' AND type = 'table'",
                                  table, "", &found));
-  if (found.empty())
+  if (found.empty()) {
     return ErrorFormat("crsql_fract: there is no ordinary table %s in main", table.c_str());
+  }
   t->table = found[0];
   found.clear();
   for (int i = 1; i <= columns; i++) {
@@ -159,8 +160,9 @@ Status Load(sqlite3* db, Args argv, int columns, Ordered* t) {
                                  "SELECT printf('%w', name) FROM pragma_table_info(?1, 'main') "
                                  "WHERE pk ORDER BY pk",
                                  table, "", &t->key));
-  if (t->key.empty())
+  if (t->key.empty()) {
     return ErrorFormat("crsql_fract: no primary key in table %s: declare one", table.c_str());
+  }
   const char* collation = nullptr;
   sqlite3_table_column_metadata(db, "main", table.c_str(), order.c_str(), nullptr, &collation,
                                 nullptr, nullptr, nullptr);

@@ -7,8 +7,8 @@
 #include "crdt/packed.h"
 #include "ext/alter.h"
 #include "ext/digest_sql.h"
-#include "ext/guard.h"
 #include "ext/new_site_id.h"
+#include "ext/sql_function.h"
 #include "ext/upgrade.h"
 
 #ifndef TRIBUTARY_COMMIT
@@ -294,23 +294,11 @@ Status Uuid7(Connection*, sqlite3_context* context, int, Args) {
   return {};
 }
 
-template <Status (*body)(Connection*, sqlite3_context*, int, Args)>
-void Function(sqlite3_context* context, int argc, Args argv) {
-  GuardFunction(context, [&] {
-    return body(static_cast<Connection*>(sqlite3_user_data(context)), context, argc, argv);
-  });
-}
-
 constexpr int kI = SQLITE_INNOCUOUS;
 constexpr int kD = SQLITE_DETERMINISTIC;
 constexpr int kX = SQLITE_DIRECTONLY;
 
-constexpr struct {
-  const char* name;
-  int args;
-  int flags;
-  void (*function)(sqlite3_context*, int, Args);
-} kFunctions[] = {
+constexpr SqlFunction kFunctions[] = {
     {"crsql_as_crr", -1, 0, Function<AsCrr>},
     {"crsql_as_table", 1, 0, Function<AsTable>},
     {"crsql_begin_alter", -1, kX, Function<Begin>},
@@ -341,14 +329,6 @@ constexpr struct {
 
 }  // namespace
 
-Status RegisterFunctions(Connection* c) {
-  for (const auto& f : kFunctions) {
-    if (sqlite3_create_function_v2(c->db(), f.name, f.args, SQLITE_UTF8 | f.flags, c, f.function,
-                                   nullptr, nullptr, nullptr) != SQLITE_OK) {
-      return Status::FromDb(c->db());
-    }
-  }
-  return {};
-}
+Status RegisterFunctions(Connection* c) { return RegisterSqlFunctions(c, kFunctions); }
 
 }  // namespace tributary

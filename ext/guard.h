@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "ext/sqlite_api.h"
 #include "ext/status.h"
 
@@ -27,21 +28,8 @@ void GuardFunction(sqlite3_context* context, F body) noexcept {
 }
 
 // For virtual tables: the failure's message goes to *message (sqlite3_malloc'ed), its code back.
-template <typename F>
-int GuardTable(char** message, F body) noexcept {
-  try {
-    const Status s = body();
-    if (s.ok()) return SQLITE_OK;
-    if (message != nullptr && !s.message().empty()) {
-      sqlite3_free(*message);
-      *message = sqlite3_mprintf("%s", s.message().c_str());
-    }
-    return s.code();
-  } catch (const std::bad_alloc&) {
-  } catch (const std::length_error&) {
-  }
-  return SQLITE_NOMEM;
-}
+// Not inline: there are many, and each would have its own handlers.
+int GuardTable(char** message, absl::FunctionRef<Status()> body) noexcept;
 
 }  // namespace tributary
 

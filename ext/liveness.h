@@ -16,6 +16,16 @@ struct LiveRecord {
   Seq seq;
 };
 
+// Whether all columns of the layout have been dropped: then a row entry of it speaks for the row
+// itself, as in a table of keys alone.
+inline bool IsGone(const Table& table, uint32_t layout) {
+  if (layout >= table.layouts().current_number()) return false;
+  for (const ColumnId id : table.layouts().Get(layout)) {
+    if (table.FindColumn(id) >= 0) return false;
+  }
+  return true;
+}
+
 // Calls `emit` with each live record of the entry, logged as (site, version), in seq order, until
 // it returns false. `clock` is that of the entry's row: the implied one where the row has no
 // exception.
@@ -33,7 +43,7 @@ void ForEachLive(const Table& table, const RowClock& clock, SiteOrdinal site, Db
     return column < 0 || emit(LiveRecord{column, view.version, seq});
   };
   const bool whole = e.kind == LogKind::kRow || e.kind == LogKind::kAllCells;
-  if (e.kind == LogKind::kSentinel || (whole && e.width == 0)) {
+  if (e.kind == LogKind::kSentinel || (whole && (e.width == 0 || IsGone(table, e.layout)))) {
     const bool live = e.kind == LogKind::kRow ? clock.rest() == Rest::kImplied && !clock.sentinel()
                                               : clock.sentinel() == Stamp{site, version, e.seq};
     if (live) emit(LiveRecord{-1, ColVersion(clock.cl().value), e.seq});

@@ -4,9 +4,10 @@
 
 #include "absl/types/span.h"
 #include "ext/connection.h"
-#include "ext/guard.h"
 
 namespace tributary {
+
+using SqlBody = Status (*)(Connection*, sqlite3_context*, int, sqlite3_value**);
 
 struct SqlFunction {
   const char* name;
@@ -15,23 +16,16 @@ struct SqlFunction {
   void (*function)(sqlite3_context*, int, sqlite3_value**);
 };
 
+// Reports a failure as the function's result.
+void CallSqlFunction(SqlBody body, sqlite3_context* context, int argc, sqlite3_value** argv);
+
 // What SqlFunction::function is for such a body.
-template <Status (*body)(Connection*, sqlite3_context*, int, sqlite3_value**)>
+template <SqlBody body>
 void Function(sqlite3_context* context, int argc, sqlite3_value** argv) {
-  GuardFunction(context, [&] {
-    return body(static_cast<Connection*>(sqlite3_user_data(context)), context, argc, argv);
-  });
+  CallSqlFunction(body, context, argc, argv);
 }
 
-inline Status RegisterSqlFunctions(Connection* c, absl::Span<const SqlFunction> functions) {
-  for (const SqlFunction& f : functions) {
-    if (sqlite3_create_function_v2(c->db(), f.name, f.args, SQLITE_UTF8 | f.flags, c, f.function,
-                                   nullptr, nullptr, nullptr) != SQLITE_OK) {
-      return Status::FromDb(c->db());
-    }
-  }
-  return {};
-}
+Status RegisterSqlFunctions(Connection* c, absl::Span<const SqlFunction> functions);
 
 }  // namespace tributary
 

@@ -89,6 +89,20 @@ TEST_F(AlterProtocol, DroppedAndAddedAgainIsAnotherColumn) {
   EXPECT_EQ(ChangesText(db_, "cid = 'b'"), "foo 010901 b 5 2 3 me 1 0");
 }
 
+// Rows are there even if nothing is left of what they were inserted with.
+TEST_F(AlterProtocol, AllColumnsDropped) {
+  Db newcomer;
+  for (Db* db : {&db_, &peer_}) {
+    Alter(*db, "ALTER TABLE foo ADD COLUMN d; ALTER TABLE foo DROP b; ALTER TABLE foo DROP c");
+  }
+  newcomer.Do("CREATE TABLE foo(a INTEGER PRIMARY KEY NOT NULL, d); SELECT crsql_as_crr('foo')");
+  db_.Do("INSERT INTO foo VALUES(4, 4)");
+  SyncAll({&db_, &newcomer});
+  EXPECT_EQ(TableText(newcomer, "foo"), "1|NULL\n3|NULL\n4|4") << "2 was updated: a known limit";
+  SyncAll({&newcomer, &peer_});
+  EXPECT_EQ(TableText(peer_, "foo"), "1|NULL\n2|NULL\n3|NULL\n4|4");
+}
+
 TEST_F(AlterProtocol, MadeAnew) {
   Alter(db_,
         "CREATE TABLE foo2(c INTEGER CHECK(c > 0), d DEFAULT 7, a INTEGER PRIMARY KEY NOT NULL);"

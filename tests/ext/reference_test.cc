@@ -325,7 +325,8 @@ Problems CheckEntries(const Reference& r) {
     }
   };
   find_all("SELECT name FROM pragma_function_list WHERE name GLOB 'crsql_*'", IsFunction);
-  find_all("SELECT name FROM pragma_module_list WHERE name GLOB 'crsql_*'", IsModule);
+  find_all("SELECT name FROM pragma_module_list WHERE name GLOB 'crsql_*' OR name = 'clset'",
+           IsModule);
   find_all("SELECT name FROM sqlite_schema WHERE name GLOB '*crsql_*' AND sql IS NOT NULL",
            IsStored);
   for (const std::string& name : r.internal) {

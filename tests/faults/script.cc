@@ -122,6 +122,20 @@ Script ShortScript(const std::string& name) {
            {"BEGIN", "ALTER TABLE note ADD COLUMN extra DEFAULT 'x'",
             "UPDATE note SET extra = 'y' WHERE id = 3", "SELECT crsql_as_crr('note')",
             "UPDATE note SET extra = 'z' WHERE id = 5", "COMMIT"}},
+          {"clset",
+           {"CREATE VIRTUAL TABLE todo_schema USING clset(id INTEGER PRIMARY KEY NOT NULL, ord "
+            "TEXT)",
+            "SELECT crsql_fract_as_ordered('todo', 'ord')",
+            "INSERT INTO todo VALUES(1, 1), (2, -1)",
+            "INSERT INTO todo_fractindex(id, after_id) VALUES(3, 2)"}},
+          {"automigrate",
+           {"SELECT crsql_automigrate('CREATE TABLE todo(id INTEGER PRIMARY KEY NOT NULL, ord "
+            "TEXT, "
+            "x DEFAULT 1)')",
+            "SELECT crsql_automigrate('CREATE TABLE todo(id INTEGER PRIMARY KEY NOT NULL, ord "
+            "TEXT, "
+            "x INT CHECK(x > 0)); SELECT crsql_fract_as_ordered(''todo'', ''ord'')')"}},
+          {"drop clset", {"DROP TABLE todo_schema"}},
           {"as_table", {"SELECT crsql_as_table('item')", "INSERT INTO item(code) VALUES('plain')"}},
           {"again", {"SELECT crsql_as_crr('item')", "UPDATE item SET qty = 5 WHERE code = 'g'"}},
           {"close", {"UPDATE note SET body = 'last' WHERE id = 1", ".open"}},

@@ -99,7 +99,8 @@ State StateOf(Session* session) {
       "LIKE 'crsql_%' AND name NOT LIKE '%rtrig' ORDER BY name";
   state.text = session->Get(kSchema);
   const char* kTables =
-      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'crsql_%' AND name "
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 AND name NOT LIKE "
+      "'crsql_%' AND name "
       "NOT LIKE 'sqlite_%' ORDER BY name";
   const Outcome tables = session->Run(kTables);
   for (const testing::Row& row : tables.rows) {
