@@ -136,7 +136,9 @@ Status Table::LoadCatalog() {
     known.push_back({static_cast<ColumnId>(s.Int(0)), std::string(s.Text(1)), last});
   }
   if (traits_.has_history) TRIBUTARY_RETURN_IF_ERROR(LoadHistory(&known));
-  if (traits_.is_altering) TRIBUTARY_RETURN_IF_ERROR(LoadNamesInAlteration(&known));
+  if (traits_.is_altering || (is_reordered_ && traits_.has_update_trigger)) {
+    TRIBUTARY_RETURN_IF_ERROR(LoadNamesOfTriggers(&known));
+  }
   for (const KnownColumn& k : known) last = std::max({last, k.layout, k.gone});
   for (uint32_t number = 0; number <= last; number++) {
     Layout layout;
@@ -159,13 +161,15 @@ Status Table::LoadCatalog() {
 
 Status Table::LoadHistory(std::vector<KnownColumn>* known) {
   Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      db_, "SELECT id, name, gone FROM crsql_former WHERE table_id = ?1 AND id >= 0 ORDER BY id"));
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db_, "SELECT id, name, gone FROM crsql_former WHERE table_id = ?1 ORDER BY id"));
   s.Bind(1, id_);
   for (;;) {
     bool row;
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
     if (!row) return {};
+    is_reordered_ = is_reordered_ || s.Int(0) == kReordered;
+    if (s.Int(0) < 0) continue;
     const auto id = static_cast<ColumnId>(s.Int(0));
     if (s.Int(2) == 0) {
       former_names_.emplace_back(s.Text(1), id);
@@ -178,9 +182,19 @@ Status Table::LoadHistory(std::vector<KnownColumn>* known) {
 }
 
 // SQLite keeps the names in our triggers up to date (ext/triggers.h).
-Status Table::LoadNamesInAlteration(std::vector<KnownColumn>* known) const {
+Status Table::LoadNamesOfTriggers(std::vector<KnownColumn>* known) const {
   std::vector<std::pair<ColumnId, std::string>> names;
-  TRIBUTARY_RETURN_IF_ERROR(ReadAlterTriggers(db_, name_, &names));
+  if (traits_.is_altering) {
+    TRIBUTARY_RETURN_IF_ERROR(ReadAlterTriggers(db_, name_, &names));
+  } else {
+    std::vector<std::string> in_order;
+    TRIBUTARY_RETURN_IF_ERROR(ReadUpdateTrigger(db_, *this, &in_order));
+    for (const KnownColumn& k : *known) {
+      if (k.gone == 0 && names.size() < in_order.size()) {
+        names.emplace_back(k.id, in_order[names.size()]);
+      }
+    }
+  }
   for (KnownColumn& k : *known) {
     const auto now = absl::c_find_if(names, [&](const auto& n) { return n.first == k.id; });
     if (now != names.end()) k.name = now->second;
@@ -191,22 +205,26 @@ Status Table::LoadNamesInAlteration(std::vector<KnownColumn>* known) const {
 // While our update trigger stands, the replicated columns are the schema's first ones: ALTER TABLE
 // adds at the end and renames in place, and SQLite lets none be dropped that a trigger names. Else
 // they are those whose names are known; in an alteration in the order of their ids, as a column
-// that was dropped and added again comes after those that stayed, and is another one.
+// that was dropped and added again comes after those that stayed, and is another one. Where a table
+// was made anew with another order, the triggers know the names.
 void Table::MapColumns(const std::vector<KnownColumn>& known) {
   std::vector<DataColumn> schema = std::exchange(columns_, {});
   std::vector<bool> taken(schema.size());
-  const bool by_position = traits_.has_update_trigger && known.size() <= schema.size();
+  const bool by_position =
+      traits_.has_update_trigger && !is_reordered_ && known.size() <= schema.size();
+  const bool in_order = traits_.is_altering && !is_reordered_;
   size_t next = 0;
   for (size_t k = 0; k < known.size(); k++) {
     size_t i = k;
     if (!by_position) {
-      i = traits_.is_altering ? next : 0;
+      i = in_order ? next : 0;
       while (i < schema.size() && schema[i].name != known[k].name) i++;
     }
     if (i == schema.size() || taken[i]) {
       lost_columns_.push_back(known[k].id);
       continue;
     }
+    is_reordered_ = is_reordered_ || i < next;
     next = i + 1;
     taken[i] = true;
     is_outdated_ = is_outdated_ || schema[i].name != known[k].name;

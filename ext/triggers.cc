@@ -128,6 +128,29 @@ Status ReadAlterTriggers(sqlite3* db, std::string_view table,
   }
 }
 
+Status ReadUpdateTrigger(sqlite3* db, const Table& t, std::vector<std::string>* names) {
+  Statement s;
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(SelectTriggers(db, t.name(), "utrig", &s));
+  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+  std::string_view sql = row ? s.Text(1) : "";
+  absl::ConsumePrefix(&sql, "CREATE TRIGGER ");
+  TakeQuoted(&sql);
+  absl::ConsumePrefix(&sql, " AFTER UPDATE ON ");
+  TakeQuoted(&sql);
+  // All quotes left are around the names of columns.
+  for (;;) {
+    const size_t at = sql.find('"');
+    if (at == std::string_view::npos) return {};
+    const bool is_new = absl::EndsWith(sql.substr(0, at), "NEW.");
+    sql.remove_prefix(at);
+    std::string name = TakeQuoted(&sql);
+    const bool is_key = std::any_of(t.key().begin(), t.key().end(),
+                                    [&](const KeyColumn& k) { return k.name == name; });
+    if (is_new && !is_key) names->push_back(std::move(name));
+  }
+}
+
 Status DropTriggers(sqlite3* db, std::string_view table, std::string_view suffix) {
   Statement s;
   TRIBUTARY_RETURN_IF_ERROR(SelectTriggers(db, table, suffix, &s));

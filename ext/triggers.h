@@ -30,6 +30,8 @@ Status CreateAlterTriggers(sqlite3* db, const Table& table);
 // its last.
 Status ReadAlterTriggers(sqlite3* db, std::string_view table,
                          std::vector<std::pair<ColumnId, std::string>>* names);
+// The columns that the update trigger reports, under their present names.
+Status ReadUpdateTrigger(sqlite3* db, const Table& table, std::vector<std::string>* names);
 // Drops our triggers on a table, whatever its name was when they were made. `suffix` is a LIKE
 // pattern for what comes behind "__crsql_".
 Status DropTriggers(sqlite3* db, std::string_view table, std::string_view suffix);
