@@ -72,9 +72,9 @@ class Applier {
     TRIBUTARY_RETURN_IF_ERROR(c_->Join());
     TRIBUTARY_RETURN_IF_ERROR(c_->Refresh());
     if (c_->HasUnflushedWrites()) TRIBUTARY_RETURN_IF_ERROR(c_->Flush());
-    const ScopedQuiet quiet(c_);
     TRIBUTARY_RETURN_IF_ERROR(NoticeColumns(c_));
     TRIBUTARY_RETURN_IF_ERROR(Unpark(c_));
+    const ScopedQuiet quiet(c_);
     Scope scope;
     TRIBUTARY_RETURN_IF_ERROR(ScopeOf(c_, header_, &scope));
     key_ = TransferKey(std::move(scope), header_);

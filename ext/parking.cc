@@ -290,7 +290,9 @@ Status UnparkAll(Connection* c) {
 Status Unpark(Connection* c) {
   bool any;
   TRIBUTARY_RETURN_IF_ERROR(c->stores().parking.HasAny(&any));
-  if (!any || !c->may_unpark) return {};
+  // Rows that wait for others are settled when what was parked is: not before their transaction
+  // ends.
+  if (!any || !c->may_unpark || !c->stores().merge.empty()) return {};
   {
     ScopedSavepoint savepoint(c->db());
     TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
