@@ -246,12 +246,12 @@ Status Begin(Connection* c, std::string_view name) {
 
 }  // namespace
 
-Status BeginAlter(Connection* c, std::string_view schema, std::string_view name) {
+Status BeginAlter(Connection* c, std::string_view schema, std::string_view table) {
   TRIBUTARY_RETURN_IF_ERROR(CheckSchema(kBegin, schema));
   TRIBUTARY_RETURN_IF_ERROR(c->Ready());
   const ScopedHostCounters counters(c);
   TRIBUTARY_RETURN_IF_ERROR(Execute(c->db(), "SAVEPOINT alter_crr"));
-  Status begun = Begin(c, name);
+  Status begun = Begin(c, table);
   if (!begun.ok()) {
     (void)Execute(c->db(), "ROLLBACK TO alter_crr; RELEASE alter_crr");
     return begun;
@@ -260,14 +260,14 @@ Status BeginAlter(Connection* c, std::string_view schema, std::string_view name)
   return {};
 }
 
-Status CommitAlter(Connection* c, std::string_view schema, std::string_view name, bool fast) {
+Status CommitAlter(Connection* c, std::string_view schema, std::string_view table, bool fast) {
   TRIBUTARY_RETURN_IF_ERROR(CheckSchema(kCommit, schema));
   TRIBUTARY_RETURN_IF_ERROR(c->Ready());
   {
     const ScopedHostCounters counters(c);
     ScopedSavepoint savepoint(c->db());
     TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
-    TRIBUTARY_RETURN_IF_ERROR(Conclude(c, name, fast));
+    TRIBUTARY_RETURN_IF_ERROR(Conclude(c, table, fast));
     TRIBUTARY_RETURN_IF_ERROR(c->Flush());
     TRIBUTARY_RETURN_IF_ERROR(Unpark(c));
     TRIBUTARY_RETURN_IF_ERROR(savepoint.Release());

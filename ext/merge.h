@@ -40,7 +40,7 @@ inline constexpr char kCopyRemedy[] =
 // Keeps a record that cannot be merged here.
 Status ParkRecord(Connection* connection, const ParkedRecord& record);
 // Merges a record that was parked, or parks it again.
-Status MergeRecordOf(Connection* connection, const ParkedRecord& parked);
+Status MergeRecordOf(Connection* connection, const ParkedRecord& record);
 
 // The key of a record, as the table encodes it, or why it does not fit the table. Fails where it
 // fits none.
