@@ -241,6 +241,17 @@ Status SetDbVersion(Connection* c, sqlite3_context* context, int argc, Args argv
   return {};
 }
 
+// cr-sqlite's triggers on crsql_site_id call it, the fork's hosts the other: nothing needs them.
+Status UpdateSiteId(Connection*, sqlite3_context* context, int, Args) {
+  ResultText(context, "OK");
+  return {};
+}
+
+Status SetDebug(Connection*, sqlite3_context* context, int, Args argv) {
+  sqlite3_result_value(context, argv[0]);
+  return {};
+}
+
 Status Finalize(Connection*, sqlite3_context* context, int, Args) {
   ResultText(context, "finalized");
   return {};
@@ -321,6 +332,8 @@ constexpr SqlFunction kFunctions[] = {
     {"crsql_get_ts", -1, 0, Function<GetTs>},
     {"crsql_set_db_version", -1, 0, Function<SetDbVersion>},
     {"crsql_finalize", -1, kX, Function<Finalize>},
+    {"crsql_update_site_id", 2, kI | kD, Function<UpdateSiteId>},
+    {"crsql_set_debug", 1, kX, Function<SetDebug>},
     {"crsql_version", 0, kI | kD, Function<GetVersion>},
     {"crsql_sha", 0, kI | kD, Function<GetSha>},
     {"crsql_digest", -1, kI, Function<GetDigest>},
