@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "crdt/coding.h"
 #include "crdt/packed.h"
@@ -264,7 +265,23 @@ Status MergeParked(Connection* c, ParkedRecord* r) {
   return MergeRecordOf(c, *r);
 }
 
-Status UnparkAll(Connection* c) {
+// What a constraint refuses stays, with the reason.
+Status MergeAlone(Connection* c, ParkedRecord* r) {
+  Status merged;
+  {
+    ScopedSavepoint savepoint(c->db());
+    TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
+    merged = MergeParked(c, r);
+    if (merged.ok()) merged = c->Flush(true);
+    if (merged.ok()) return savepoint.Release();
+  }
+  if ((merged.code() & 0xff) != SQLITE_CONSTRAINT) return merged;
+  TRIBUTARY_RETURN_IF_ERROR(c->stores().parking.Remove(*r));
+  r->reason = std::string(merged.message());
+  return c->stores().parking.Park(*r);
+}
+
+Status UnparkAll(Connection* c, bool each_alone) {
   constexpr size_t kChunk = 1000;
   std::string after;
   std::vector<ParkedRecord> records;
@@ -275,7 +292,7 @@ Status UnparkAll(Connection* c) {
       bool fits;
       TRIBUTARY_RETURN_IF_ERROR(Fits(c, r, &fits));
       if (fits) {
-        TRIBUTARY_RETURN_IF_ERROR(MergeParked(c, &r));
+        TRIBUTARY_RETURN_IF_ERROR(each_alone ? MergeAlone(c, &r) : MergeParked(c, &r));
         continue;
       }
       TRIBUTARY_RETURN_IF_ERROR(SkipBehind(c, r, &after));
@@ -291,12 +308,19 @@ Status Unpark(Connection* c) {
   bool any;
   TRIBUTARY_RETURN_IF_ERROR(c->stores().parking.HasAny(&any));
   if (!any || !c->may_unpark) return {};
-  {
+  // A rollback to a savepoint in here forgets the merged rows that were undone.
+  const bool quiet = std::exchange(c->quiet, false);
+  const absl::Cleanup restore = [c, quiet] { c->quiet = quiet; };
+  // Together, as one may cure another; else as many as can be.
+  for (const bool each_alone : {false, true}) {
     ScopedSavepoint savepoint(c->db());
     TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
-    Status done = UnparkAll(c);
-    if (done.ok()) done = savepoint.Release();
-    if (!done.ok() && (done.code() & 0xff) != SQLITE_CONSTRAINT) return done;
+    Status done = UnparkAll(c, each_alone);
+    if (done.ok()) {
+      TRIBUTARY_RETURN_IF_ERROR(savepoint.Release());
+      break;
+    }
+    if ((done.code() & 0xff) != SQLITE_CONSTRAINT || each_alone) return done;
   }
   // What was refused waits for the next change of the schema.
   c->may_unpark = false;
