@@ -234,7 +234,8 @@ Status Begin(Connection* c, std::string_view name) {
     return Status::Error(absl::StrCat(kBegin, ": table ", std::string(name),
                                       " is not replicated here: it can be altered as it is"));
   }
-  if (table->traits().is_altering) return {};
+  // It may have another name by now.
+  if (table->traits().is_altering) return Alterations(c->db()).Add(*table);
   const int64_t id = table->id();
   if (table->is_outdated()) TRIBUTARY_RETURN_IF_ERROR(Renew(c, *table));
   TRIBUTARY_RETURN_IF_ERROR(catalog.Get(id, &table));

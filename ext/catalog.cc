@@ -110,8 +110,24 @@ Status Catalog::List() {
   return {};
 }
 
+// The transaction may have renamed the table since it was listed.
+Status Catalog::Rename(Entry* entry) {
+  if (sqlite3_get_autocommit(db_) != 0) return {};
+  Statement s;
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db_,
+                "SELECT tbl_name FROM main.sqlite_schema WHERE type = 'trigger' AND name = (SELECT "
+                "name || '__crsql_itrig' FROM crsql_tables WHERE id = ?1)"));
+  s.Bind(1, entry->id);
+  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+  if (row) entry->name = s.Text(0);
+  return {};
+}
+
 Status Catalog::Use(Entry* entry, Table** table) {
   if (!entry->table) {
+    TRIBUTARY_RETURN_IF_ERROR(Rename(entry));
     auto loaded = std::make_unique<Table>(db_, entry->id, entry->name);
     TRIBUTARY_RETURN_IF_ERROR(loaded->Load(entry->traits));
     entry->table = std::move(loaded);

@@ -78,6 +78,7 @@ class Catalog {
   Status List();
   Status Load(int64_t id, Table** table);
   Status Use(Entry* entry, Table** table);
+  Status Rename(Entry* entry);
 
   sqlite3* db_;
   bool listed_ = false;

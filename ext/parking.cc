@@ -264,7 +264,23 @@ Status MergeParked(Connection* c, ParkedRecord* r) {
   return MergeRecordOf(c, *r);
 }
 
-Status UnparkAll(Connection* c) {
+// What a constraint refuses stays, with the reason.
+Status MergeAlone(Connection* c, ParkedRecord* r) {
+  Status merged;
+  {
+    ScopedSavepoint savepoint(c->db());
+    TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
+    merged = MergeParked(c, r);
+    if (merged.ok()) merged = c->Flush(true);
+    if (merged.ok()) return savepoint.Release();
+  }
+  if ((merged.code() & 0xff) != SQLITE_CONSTRAINT) return merged;
+  TRIBUTARY_RETURN_IF_ERROR(c->stores().parking.Remove(*r));
+  r->reason = std::string(merged.message());
+  return c->stores().parking.Park(*r);
+}
+
+Status UnparkAll(Connection* c, bool each_alone) {
   constexpr size_t kChunk = 1000;
   std::string after;
   std::vector<ParkedRecord> records;
@@ -275,7 +291,7 @@ Status UnparkAll(Connection* c) {
       bool fits;
       TRIBUTARY_RETURN_IF_ERROR(Fits(c, r, &fits));
       if (fits) {
-        TRIBUTARY_RETURN_IF_ERROR(MergeParked(c, &r));
+        TRIBUTARY_RETURN_IF_ERROR(each_alone ? MergeAlone(c, &r) : MergeParked(c, &r));
         continue;
       }
       TRIBUTARY_RETURN_IF_ERROR(SkipBehind(c, r, &after));
@@ -293,12 +309,16 @@ Status Unpark(Connection* c) {
   // Rows that wait for others are settled when what was parked is: not before their transaction
   // ends.
   if (!any || !c->may_unpark || !c->stores().merge.empty()) return {};
-  {
+  // Together, as one may cure another; else as many as can be.
+  for (const bool each_alone : {false, true}) {
     ScopedSavepoint savepoint(c->db());
     TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
-    Status done = UnparkAll(c);
-    if (done.ok()) done = savepoint.Release();
-    if (!done.ok() && (done.code() & 0xff) != SQLITE_CONSTRAINT) return done;
+    Status done = UnparkAll(c, each_alone);
+    if (done.ok()) {
+      TRIBUTARY_RETURN_IF_ERROR(savepoint.Release());
+      break;
+    }
+    if ((done.code() & 0xff) != SQLITE_CONSTRAINT || each_alone) return done;
   }
   // What was refused waits for the next change of the schema.
   c->may_unpark = false;

@@ -178,6 +178,16 @@ TEST_F(AlterProtocol, Abandoned) {
   }
 }
 
+// Begun again under the name that the table has since.
+TEST_F(AlterProtocol, AbandonedRenamedAndMadeAnew) {
+  db_.Do("SELECT crsql_begin_alter('foo'); ALTER TABLE foo RENAME TO bar; COMMIT");
+  db_.Do(
+      "SELECT crsql_begin_alter('bar'); CREATE TABLE b2(a INTEGER PRIMARY KEY NOT NULL, b, c);"
+      "INSERT INTO b2 SELECT * FROM bar; DROP TABLE bar; ALTER TABLE b2 RENAME TO bar;"
+      "SELECT crsql_commit_alter('bar'); UPDATE bar SET b = 9 WHERE a = 1");
+  EXPECT_EQ(ChangesText(db_, "cid = 'b' AND db_version > 1"), "bar 010901 b 9 2 3 me 1 0");
+}
+
 TEST_F(AlterProtocol, RolledBack) {
   const std::string before = Changes();
   db_.Do(

@@ -396,5 +396,16 @@ TEST_F(Alter, RenamedTables) {
   db_.Do("CREATE TABLE foo(a INTEGER PRIMARY KEY)");
 }
 
+// The transaction has asked for its tables, but not yet for this one, when that gets another name.
+TEST_F(Alter, RenamedInATransactionThatWroteOthers) {
+  db_.Do("CREATE TABLE t(k INTEGER PRIMARY KEY, v); SELECT crsql_as_crr('t')");
+  db_.Do("INSERT INTO foo VALUES(1, 2, 3), (2, 3, 4)");
+  db_.Do("BEGIN; ALTER TABLE foo ADD COLUMN d; INSERT INTO t VALUES(1, 1)");
+  db_.Do(
+      "ALTER TABLE foo RENAME TO bar; DELETE FROM bar WHERE a = 1; UPDATE bar SET b = 9; COMMIT");
+  EXPECT_EQ(ChangesText(db_, "\"table\" = 'bar' AND db_version = 2"),
+            "bar 010901 -1 NULL 2 2 me 2 1\nbar 010902 b 9 2 2 me 1 2");
+}
+
 }  // namespace
 }  // namespace tributary::testing
