@@ -9,9 +9,9 @@
 namespace tributary {
 namespace {
 
-// The insert trigger is the mark of a replicated table.
+// The insert trigger is the mark of a replicated table; it may have a former name of the table's.
 constexpr char kTablesSql[] =
-    "SELECT tbl_name FROM main.sqlite_schema WHERE type = 'trigger' AND name = tbl_name || "
+    "SELECT tbl_name FROM main.sqlite_schema WHERE type = 'trigger' AND substr(name, -13) = "
     "'__crsql_itrig' ORDER BY tbl_name";
 constexpr char kKeySql[] = "SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk";
 // A column that was added since is not replicated yet.
