@@ -96,7 +96,10 @@ absl::Status SqliteReplica::ReadNames(const char* sql, const std::string& table,
     bool row;
     TRIBUTARY_SESSION_RETURN_IF_ERROR(Step(s, &row));
     if (!row) return absl::OkStatus();
-    names->emplace_back(BytesOf(s.get(), 0));
+    // As text: the blob of one would be in the database's encoding.
+    const auto* name = reinterpret_cast<const char*>(sqlite3_column_text(s.get(), 0));
+    if (name == nullptr) return Error();
+    names->emplace_back(name, static_cast<size_t>(sqlite3_column_bytes(s.get(), 0)));
   }
 }
 

@@ -312,6 +312,22 @@ TEST(SqliteSession, LockedAndLater) {
   EXPECT_TRUE(Sync(&a, &b).equal);
 }
 
+// Names are compared, and sent, in one encoding.
+TEST(SqliteSession, DatabasesOfAnotherTextEncoding) {
+  Db a;
+  Db b;
+  a.Do(std::string("PRAGMA encoding = 'UTF-16le';") + kTables + Fill(0, 10));
+  b.Do(kTables);
+  SqliteReplica replica_a(a.handle(), 0.1);
+  SqliteReplica replica_b(b.handle(), 0.1);
+  Schema schema_a;
+  Schema schema_b;
+  ASSERT_TRUE(replica_a.GetSchema(&schema_a).ok() && replica_b.GetSchema(&schema_b).ok());
+  EXPECT_EQ(schema_a, schema_b);
+  EXPECT_TRUE(Sync(&a, &b).equal);
+  EXPECT_EQ(b.Int("SELECT count(*) FROM note"), 10);
+}
+
 TEST(SqliteSession, OtherTables) {
   Db a;
   Db b;
