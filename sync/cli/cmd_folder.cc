@@ -54,6 +54,7 @@ void PrintReport(const Context& context, const FolderReport& r, bool backup) {
   for (const std::string& text : r.refused) {
     std::printf("%s %s\n", style.Red("not taken:").c_str(), OneLine(text, 500).c_str());
   }
+  PrintParked(style, context.arg(0), r.parked);
   if (r.waiting > 0) {
     std::printf("%s %s on others that are not in the folder yet\n",
                 style.Yellow("waiting:").c_str(),
@@ -66,10 +67,10 @@ void PrintReport(const Context& context, const FolderReport& r, bool backup) {
   std::fflush(stdout);
 }
 
-void WriteJson(const FolderReport& r, bool dry_run, double seconds) {
+void WriteJson(const Context& context, const FolderReport& r, double seconds) {
   JsonWriter json(stdout);
   json.BeginObject();
-  json.Key("dry_run").Bool(dry_run);
+  json.Key("dry_run").Bool(IsDryRun(context));
   json.Key("segments_read").Int(r.segments_read);
   json.Key("bytes_read").Int(r.bytes_read);
   json.Key("rows_changed").Int(r.rows_changed);
@@ -98,6 +99,9 @@ void WriteJson(const FolderReport& r, bool dry_run, double seconds) {
   json.Key("refused").BeginArray();
   for (const std::string& text : r.refused) json.String(text);
   json.EndArray();
+  json.Key("parked").BeginArray();
+  WriteParked(&json, context.arg(0), r.parked);
+  json.EndArray();
   json.Key("seconds").Real(seconds);
   json.EndObject();
   std::fflush(stdout);
@@ -112,8 +116,9 @@ Status OneRound(const Context& context, const Database& db, FolderSync* sync, bo
     TRIBUTARY_RETURN_IF_ERROR(sync->Round(&progress, report));
   }
   if (watching && !report->changed() && report->refused.empty()) return {};
+  if (!backup) TRIBUTARY_RETURN_IF_ERROR(LoadParked(db, db.path(), &report->parked));
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - started;
-  if (context.json) WriteJson(*report, IsDryRun(context), taken.count());
+  if (context.json) WriteJson(context, *report, taken.count());
   if (context.human()) PrintReport(context, *report, backup);
   return {};
 }
@@ -141,7 +146,8 @@ Status Run(const Context& context, const std::string& path, bool backup) {
   FolderReport report;
   if (!context.args.Has("--watch")) {
     TRIBUTARY_RETURN_IF_ERROR(OneRound(context, db, &sync, backup, false, &report));
-    return report.refused.empty() && report.problems.empty() ? Status() : Different();
+    const bool all = report.refused.empty() && report.problems.empty() && report.parked.empty();
+    return all ? Status() : Different();
   }
   Watcher watcher(context.arg(0), backup ? "" : path);
   do {

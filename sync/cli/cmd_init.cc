@@ -68,7 +68,7 @@ Status ListTables(const Database& db, const std::vector<std::string>& named,
       "SELECT name, type, CASE WHEN type = 'table' THEN"
       "  (SELECT count(*) FROM pragma_table_info(l.name) WHERE pk > 0) END,"
       " EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger'"
-      "         AND name = l.name || '__crsql_itrig')"
+      "         AND tbl_name = l.name AND substr(name, -13) = '__crsql_itrig')"
       " FROM pragma_table_list AS l WHERE schema = 'main' AND type <> 'shadow' ORDER BY name");
   std::vector<TableResult> found;
   while (list.Step()) {

@@ -1,6 +1,7 @@
 // tributary restore: a database from a backup, or a newcomer from a shared folder.
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "sync/changeset/token.h"
 #include "sync/cli/commands.h"
@@ -8,6 +9,7 @@
 #include "sync/cli/folder_sync.h"
 #include "sync/cli/json.h"
 #include "sync/cli/new_file.h"
+#include "sync/cli/parked.h"
 #include "sync/cli/replica.h"
 
 namespace tributary::cli {
@@ -38,6 +40,7 @@ struct Source {
   std::vector<std::string> missing;
   const SegmentFile* latest = nullptr;  // whose schema it is
   int64_t rows = 0;
+  std::vector<Parked> parked;  // what the new database has no place for
 };
 
 // A time as SQLite reads it, in milliseconds; -1 for what is none. Without a fraction it means the
@@ -111,7 +114,10 @@ Status Choose(const Context& context, Source* source) {
 
 // Which segments it takes, and what is missing.
 void MakeSourcePlan(Source* source) {
-  source->plan = folder::MakePlan(source->segments, {});
+  // Whose schema it is shows where the segments lead; then the plan may be a better one.
+  std::optional<uint64_t> tables;
+  if (source->latest != nullptr) tables = source->latest->head.tables;
+  source->plan = folder::MakePlan(source->segments, {}, tables);
   source->missing.clear();
   source->latest = nullptr;
   for (const SegmentFile* s : source->segments) {
@@ -133,6 +139,8 @@ Status Verify(bool partial, Progress* progress, Source* source) {
   }
   for (bool sound = false; !sound;) {
     sound = true;
+    source->latest = nullptr;
+    MakeSourcePlan(source);
     MakeSourcePlan(source);
     int64_t done = 0;
     progress->Part("verifying", Progress::Unit::kBytes, static_cast<int64_t>(source->plan.bytes));
@@ -178,7 +186,8 @@ Status RebuildTextIndexes(const Database& db) {
   return s.status();
 }
 
-Status Build(Database* db, const folder::Schema& schema, Progress* progress, Source* source) {
+Status Build(const std::string& target, const folder::Schema& schema, Progress* progress,
+             Database* db, Source* source) {
   // Nobody sees the file before it is complete: it needs no journal on the disk.
   TRIBUTARY_RETURN_IF_ERROR(db->Exec("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF"));
   for (const std::string& sql : schema.setup) TRIBUTARY_RETURN_IF_ERROR(db->Exec(sql));
@@ -209,6 +218,7 @@ Status Build(Database* db, const folder::Schema& schema, Progress* progress, Sou
   // consequences are restored, too.
   for (const std::string& sql : schema.finish) TRIBUTARY_RETURN_IF_ERROR(db->Exec(sql));
   TRIBUTARY_RETURN_IF_ERROR(RebuildTextIndexes(*db));
+  TRIBUTARY_RETURN_IF_ERROR(LoadParked(*db, target, &source->parked));
   return db->Exec("PRAGMA journal_mode = DELETE");
 }
 
@@ -221,7 +231,7 @@ Status BuildFile(const Context& context, Progress* progress, NewFile* file, Sour
     TRIBUTARY_RETURN_IF_ERROR(
         db.Open(file->temporary(), OpenMode::kCreate, context.busy_timeout_seconds));
     progress->Watch(db);
-    Status built = Build(&db, schema, progress, source);
+    Status built = Build(context.args.Get("--to"), schema, progress, &db, source);
     progress->Clear();
     progress->Unwatch(db);
     TRIBUTARY_RETURN_IF_ERROR(built);
@@ -252,6 +262,9 @@ void WriteJson(const std::string& target, bool dry_run, const Source& source) {
   json.Key("left_out").BeginArray();
   for (const std::string& text : source.missing) json.String(text);
   json.EndArray();
+  json.Key("parked").BeginArray();
+  WriteParked(&json, target, source.parked);
+  json.EndArray();
   json.EndObject();
 }
 
@@ -267,6 +280,7 @@ void PrintReport(const Context& context, const std::string& target, const Source
   for (const std::string& text : source.missing) {
     std::printf("%s %s\n", style.Yellow("left out:").c_str(), OneLine(text, 300).c_str());
   }
+  PrintParked(style, target, source.parked);
 }
 
 Status RunRestore(const Context& context) {

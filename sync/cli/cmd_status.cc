@@ -3,6 +3,7 @@
 
 #include "sync/cli/commands.h"
 #include "sync/cli/json.h"
+#include "sync/cli/parked.h"
 #include "sync/cli/replica.h"
 
 namespace tributary::cli {
@@ -13,7 +14,8 @@ constexpr std::string_view kDetails =
     "other replicas it has heard of, and its digest: two replicas with equal digests are equal.\n"
     "The token names all that it knows now, for tributary wait at another replica.\n"
     "Per table: rows, rows with a history of their own (exceptions), bytes of the version log,\n"
-    "and deleted rows that are remembered (tombstones).\n\n"
+    "and deleted rows that are remembered (tombstones). What others sent for a table or column\n"
+    "that is not here is kept for later: how many cells of each, and what to do.\n\n"
     "Examples:\n"
     "  tributary status notes.db\n"
     "  tributary status --json notes.db | jq -r .digest\n";
@@ -40,6 +42,7 @@ struct Report {
   std::vector<TableStatus> tables;
   std::vector<std::string> other_tables;
   std::vector<Peer> peers;
+  std::vector<Parked> parked;
 };
 
 Status ReadTables(const Database& db, Report* report) {
@@ -52,7 +55,8 @@ Status ReadTables(const Database& db, Report* report) {
   TRIBUTARY_RETURN_IF_ERROR(info.status());
   Statement others = db.Prepare(
       "SELECT name FROM sqlite_schema AS s WHERE type = 'table' AND NOT EXISTS"
-      " (SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND name = s.name || '__crsql_itrig')"
+      " (SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = s.name"
+      "  AND substr(name, -13) = '__crsql_itrig')"
       " ORDER BY name");
   while (others.Step()) {
     if (!IsInternalName(others.Text(0))) report->other_tables.emplace_back(others.Text(0));
@@ -70,6 +74,7 @@ Status ReadReport(const Database& db, Report* report) {
       db.QueryInt("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
                   &report->file_bytes));
   TRIBUTARY_RETURN_IF_ERROR(ReadTables(db, report));
+  TRIBUTARY_RETURN_IF_ERROR(LoadParked(db, db.path(), &report->parked));
   Statement peers = db.Prepare(
       "SELECT site_id, db_version FROM crsql_db_versions WHERE site_id <> crsql_site_id()"
       " ORDER BY site_id");
@@ -110,6 +115,8 @@ void Print(const Context& context, const Report& r) {
     std::printf("\n");
     line("not replicated:", Join(r.other_tables));
   }
+  if (!r.parked.empty()) std::printf("\n");
+  PrintParked(style, context.arg(0), r.parked);
   std::printf("\n");
   if (r.peers.empty()) {
     std::printf("%s\n", style.Dim("no other replicas heard of").c_str());
@@ -143,6 +150,9 @@ void WriteJson(const std::string& path, const Report& r) {
   json.EndArray();
   json.Key("not_replicated").BeginArray();
   for (const std::string& name : r.other_tables) json.String(name);
+  json.EndArray();
+  json.Key("parked").BeginArray();
+  WriteParked(&json, path, r.parked);
   json.EndArray();
   json.Key("peers").BeginArray();
   for (const Peer& p : r.peers) {

@@ -1,6 +1,7 @@
 // tributary sync: makes two files equal, both ways.
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -8,9 +9,12 @@
 #include "sync/cli/copy_point.h"
 #include "sync/cli/dry_run.h"
 #include "sync/cli/json.h"
+#include "sync/cli/parked.h"
 #include "sync/cli/replica.h"
 #include "sync/cli/session_run.h"
 #include "sync/cli/transfer.h"
+#include "sync/session/schema_diff.h"
+#include "sync/session/sqlite_replica.h"
 
 namespace tributary::cli {
 namespace {
@@ -34,8 +38,13 @@ constexpr std::string_view kDetails =
     "--dry-run does it on copies in memory or unnamed temporary files, and writes nothing else. "
     "It\n"
     "is exact for files and folders; of what a session would send here it knows only a bound.\n\n"
-    "Both files need the same tables, made replicated by tributary init. A new copy is made by\n"
-    "tributary clone: a file copied with cp is the same replica twice, and is refused.\n\n"
+    "Tables or columns that only one copy has are exchanged, too: the other keeps them, passes "
+    "them\n"
+    "on, and merges them once it has such a table or column. What it keeps, and what to do, is "
+    "shown.\n"
+    "A new copy is made by tributary clone: a file copied with cp is the same replica twice, and "
+    "is\n"
+    "refused.\n\n"
     "Examples:\n"
     "  tributary sync phone.db laptop.db\n"
     "  tributary sync notes.db --folder ~/Dropbox/notes --watch\n"
@@ -55,10 +64,13 @@ struct Session {
   TransferOptions options;
   TransferResult a_to_b;
   TransferResult b_to_a;
-  std::vector<std::string> remarks;
+  Schema schema_a;
+  Schema schema_b;
+  std::vector<Parked> parked_a;
+  std::vector<Parked> parked_b;
   int64_t dangling = 0;
   bool equal = false;
-  bool complete = true;  // both replicate the same tables and columns
+  bool whole = false;  // all that both have a place for is equal
   std::string digest;
   double seconds = 0;
 
@@ -89,16 +101,45 @@ Status RefuseOneReplica(const Session& s) {
                                     s.b.path() + " 'SELECT crsql_new_site_id(" + n + ")'"};
 }
 
-// Equal digests of all that both replicate mean equal replicas.
+Status LoadSchemas(Session* s) {
+  SqliteReplica a(s->a.get(), s->context.busy_timeout_seconds);
+  SqliteReplica b(s->b.get(), s->context.busy_timeout_seconds);
+  TRIBUTARY_RETURN_IF_ERROR(ToStatus(a.GetSchema(&s->schema_a), s->a.path()));
+  TRIBUTARY_RETURN_IF_ERROR(ToStatus(b.GetSchema(&s->schema_b), s->b.path()));
+  if (s->schema_a == s->schema_b) return {};
+  VersionVector a_knows;
+  VersionVector b_knows;
+  TRIBUTARY_RETURN_IF_ERROR(LoadKnowledge(s->a, &a_knows));
+  TRIBUTARY_RETURN_IF_ERROR(LoadKnowledge(s->b, &b_knows));
+  if (!AreStrangers(s->schema_a, s->schema_b, a_knows, b_knows)) return {};
+  return {ExitCode::kDifferent,
+          s->a.path() + " and " + s->b.path() +
+              " have no table in common and nothing of each other: are they the right databases?"};
+}
+
+bool KeepsOf(const std::vector<Parked>& parked, const std::string& table) {
+  return std::any_of(parked.begin(), parked.end(),
+                     [&](const Parked& p) { return p.table == table; });
+}
+
+// Equal digests mean equal replicas. Where tables differ, or something is kept for later, only the
+// other tables can tell whether all has come.
 Status CompareDigests(Session* s) {
   std::string digest_b;
-  if (s->complete) {
-    TRIBUTARY_RETURN_IF_ERROR(Digest(s->a, &s->digest));
-    TRIBUTARY_RETURN_IF_ERROR(Digest(s->b, &digest_b));
-    s->equal = s->digest == digest_b;
-    return {};
+  TRIBUTARY_RETURN_IF_ERROR(LoadParked(s->a, s->a.path(), &s->parked_a));
+  TRIBUTARY_RETURN_IF_ERROR(LoadParked(s->b, s->b.path(), &s->parked_b));
+  TRIBUTARY_RETURN_IF_ERROR(Digest(s->a, &s->digest));
+  TRIBUTARY_RETURN_IF_ERROR(Digest(s->b, &digest_b));
+  s->equal = s->schema_a == s->schema_b && s->digest == digest_b;
+  s->whole = true;
+  for (const TableSchema& t : s->schema_a) {
+    if (s->equal || KeepsOf(s->parked_a, t.name) || KeepsOf(s->parked_b, t.name)) continue;
+    if (std::find(s->schema_b.begin(), s->schema_b.end(), t) == s->schema_b.end()) continue;
+    std::string digest_a;
+    TRIBUTARY_RETURN_IF_ERROR(Digest(s->a, t.name, &digest_a));
+    TRIBUTARY_RETURN_IF_ERROR(Digest(s->b, t.name, &digest_b));
+    s->whole &= digest_a == digest_b;
   }
-  s->equal = false;  // parts differ by schema
   return {};
 }
 
@@ -136,14 +177,13 @@ Status MayBeEqual(const Session& s, bool* maybe) {
 
 Status Exchange(Session* s, ConflictTracker* tracker, Progress* progress) {
   bool everything = false;
-  for (int round = 0; round < kMaxRounds && !s->equal; ++round) {
+  for (int round = 0; round < kMaxRounds && !s->equal && !(round > 0 && s->whole); ++round) {
     int64_t before = 0;
     int64_t after = 0;
     TRIBUTARY_RETURN_IF_ERROR(ForeignWrites(*s, &before));
     TRIBUTARY_RETURN_IF_ERROR(OneRound(s, everything, round == 0 ? tracker : nullptr, progress));
     progress->Part("comparing");
     TRIBUTARY_RETURN_IF_ERROR(CompareDigests(s));
-    if (!s->complete) return {};  // nothing to verify against
     TRIBUTARY_RETURN_IF_ERROR(ForeignWrites(*s, &after));
     const bool undisturbed = before == after;
     if (everything && undisturbed) return {};  // no more can be done
@@ -201,6 +241,15 @@ void PrintConflicts(const Session& s, const ConflictTracker& tracker) {
   }
 }
 
+// What one copy has no place for, whether there is anything of it or not.
+std::vector<std::string> TablesDiffer(const Session& s) {
+  std::vector<std::string> all = KeptForLater(s.schema_a, s.schema_b, "in " + s.b.path());
+  for (std::string& text : KeptForLater(s.schema_b, s.schema_a, "in " + s.a.path())) {
+    all.push_back(std::move(text));
+  }
+  return all;
+}
+
 void PrintReport(const Session& s, const ConflictTracker& tracker) {
   const Style& style = s.context.style;
   const bool dry = IsDryRun(s.context);
@@ -212,9 +261,11 @@ void PrintReport(const Session& s, const ConflictTracker& tracker) {
     PrintDirection(s, s.b, s.a, s.b_to_a);
     PrintConflicts(s, tracker);
   }
-  for (const std::string& remark : s.remarks) {
-    std::printf("%s %s\n", style.Yellow("left out:").c_str(), OneLine(remark, 300).c_str());
+  for (const std::string& text : TablesDiffer(s)) {
+    std::printf("%s %s\n", style.Yellow("note:").c_str(), OneLine(text, 300).c_str());
   }
+  PrintParked(style, s.a.path(), s.parked_a);
+  PrintParked(style, s.b.path(), s.parked_b);
   if (s.dangling > 0) {
     const std::string line = Count(s.dangling, "reference") +
                              (s.dangling == 1 ? " points to a row" : " point to rows") +
@@ -227,9 +278,9 @@ void PrintReport(const Session& s, const ConflictTracker& tracker) {
                 : dry      ? "both would be equal"
                            : "both are equal",
                 s.digest.substr(0, 16).c_str(), Seconds(s.seconds).c_str());
-  } else if (!s.complete) {
-    std::printf("%s what both have %s exchanged, %s\n", style.Yellow("✓").c_str(),
-                dry ? "would be" : "was", Seconds(s.seconds).c_str());
+  } else if (s.whole) {
+    std::printf("%s all %s exchanged, %s\n", style.Yellow("✓").c_str(), dry ? "would be" : "was",
+                Seconds(s.seconds).c_str());
   }
 }
 
@@ -267,24 +318,17 @@ void WriteJson(const Session& s, const ConflictTracker& tracker) {
     json.EndObject();
   }
   json.EndArray();
-  json.Key("left_out").BeginArray();
-  for (const std::string& remark : s.remarks) json.String(remark);
+  json.Key("tables_differ").BeginArray();
+  for (const std::string& text : TablesDiffer(s)) json.String(text);
+  json.EndArray();
+  json.Key("parked").BeginArray();
+  WriteParked(&json, s.a.path(), s.parked_a);
+  WriteParked(&json, s.b.path(), s.parked_b);
   json.EndArray();
   json.Key("dangling_references").Int(s.dangling);
   if (s.equal) json.Key("digest").String(s.digest);
   json.Key("seconds").Real(s.seconds);
   json.EndObject();
-}
-
-Status CompareBothSchemas(Session* s) {
-  Compatibility a_to_b;
-  Compatibility b_to_a;
-  TRIBUTARY_RETURN_IF_ERROR(CompareSchemas(s->a, s->b, &a_to_b));
-  TRIBUTARY_RETURN_IF_ERROR(CompareSchemas(s->b, s->a, &b_to_a));
-  s->complete = a_to_b.complete && b_to_a.complete;
-  s->remarks = std::move(a_to_b.remarks);
-  for (std::string& remark : b_to_a.remarks) s->remarks.push_back(std::move(remark));
-  return {};
 }
 
 // What is of another form of the command would else be passed over in silence.
@@ -333,7 +377,7 @@ Status RunSync(const Context& context) {
     TRIBUTARY_RETURN_IF_ERROR(OpenForSync(context, context.arg(0), &progress, &s.a));
     TRIBUTARY_RETURN_IF_ERROR(OpenForSync(context, context.arg(1), &progress, &s.b));
     TRIBUTARY_RETURN_IF_ERROR(RefuseOneReplica(s));
-    TRIBUTARY_RETURN_IF_ERROR(CompareBothSchemas(&s));
+    TRIBUTARY_RETURN_IF_ERROR(LoadSchemas(&s));
     progress.Part("comparing");
     progress.Watch(s.a);
     progress.Watch(s.b);
@@ -347,7 +391,7 @@ Status RunSync(const Context& context) {
   if (context.json) WriteJson(s, tracker);
   if (context.human()) PrintReport(s, tracker);
   if (s.equal) return {};
-  if (!s.complete) return Different();
+  if (s.whole) return Different();
   return {ExitCode::kDifferent,
           s.a.path() + " and " + s.b.path() +
               " still differ; if no other program is writing to them, see tributary check"};

@@ -22,8 +22,8 @@ Status AfterChild(const Status& ran, int code, const SessionResult& result) {
   if (!ran.ok() && !spoke) return WithCode(ran, ended + "; it must run: tributary session DB");
   if (code == 0) return ran;
   if (!ran.ok()) return WithCode(ran, ended);
-  // The other side, too, says so where something was left out.
-  if (code == static_cast<int>(ExitCode::kDifferent) && !result.left_out.empty()) return ran;
+  // The other side, too, says so where the tables differ.
+  if (code == static_cast<int>(ExitCode::kDifferent) && !Verdict(result).ok()) return ran;
   return {ExitCode::kFailed, "all was exchanged, but " + ended};
 }
 

@@ -32,9 +32,7 @@ Status HashTables(const Database& db, const std::vector<std::string>& tables, ui
     for (const std::string& key : columns.keys) text.append(key).push_back('\1');
     for (const std::string& value : columns.values) text.append(value).push_back('\2');
   }
-  const folder::Checksum sum = folder::ChecksumOf(text);
-  *hash = 0;
-  for (size_t i = 0; i < sizeof *hash; i++) *hash = *hash << 8 | static_cast<uint8_t>(sum[i]);
+  *hash = folder::Hash64(text);
   return {};
 }
 
@@ -61,6 +59,14 @@ Status LoadSchema(const Database& db, folder::Schema* schema, uint64_t* tables) 
   }
   TRIBUTARY_RETURN_IF_ERROR(ReplicatedTables(db, &schema->replicated));
   return HashTables(db, schema->replicated, tables);
+}
+
+Status HasFormerNames(const Database& db, bool* has) {
+  int64_t count = 0;
+  TRIBUTARY_RETURN_IF_ERROR(
+      db.QueryInt("SELECT count(*) FROM sqlite_schema WHERE name = 'crsql_former'", &count));
+  *has = count > 0;
+  return {};
 }
 
 Status FromAbsl(const absl::Status& status) {

@@ -134,6 +134,10 @@ Status FolderSync::RemoveDamaged() {
 
 Status FolderSync::Pull(FolderReport* report) {
   std::vector<std::string> refused;
+  folder::Schema schema;
+  uint64_t tables = 0;
+  TRIBUTARY_RETURN_IF_ERROR(LoadSchema(db_, &schema, &tables));
+  TRIBUTARY_RETURN_IF_ERROR(RefuseStrangers(schema));
   for (;;) {
     Have mine;
     TRIBUTARY_RETURN_IF_ERROR(LoadHave(db_, &mine));
@@ -141,7 +145,7 @@ Status FolderSync::Pull(FolderReport* report) {
     for (const SegmentFile* s : listing_.Segments()) {
       if (!Contains(refused, s->path)) usable.push_back(s);
     }
-    const folder::Plan plan = folder::MakePlan(usable, mine);
+    const folder::Plan plan = folder::MakePlan(usable, mine, tables);
     // What a broken attempt has read counts, too.
     progress_->Part("reading", Progress::Unit::kBytes,
                     report->bytes_read + static_cast<int64_t>(plan.bytes));
@@ -165,6 +169,31 @@ Status FolderSync::Pull(FolderReport* report) {
     }
     if (!again) return {};
   }
+}
+
+// Somebody else's folder would only fill the database with what it has no place for.
+Status FolderSync::RefuseStrangers(const folder::Schema& own) const {
+  Have mine;
+  TRIBUTARY_RETURN_IF_ERROR(LoadHave(db_, &mine));
+  for (const SegmentFile* s : listing_.Segments()) {
+    for (const VersionVector::Entry& e : s->head.until.entries()) {
+      if (mine.known.Of(e.site) > DbVersion(0)) return {};
+    }
+  }
+  bool others = false;
+  for (const auto& [checksum, path] : listing_.schemas) {
+    folder::Schema schema;
+    if (!folder_.ReadSchema(listing_, checksum, &schema).ok()) return {};
+    others = others || !schema.replicated.empty();
+    for (const std::string& table : schema.replicated) {
+      if (Contains(own.replicated, table)) return {};
+    }
+  }
+  if (!others) return {};
+  return {ExitCode::kDifferent,
+          folder_.path() + ": " + db_.path() +
+              " has no table in common with the replicas of this folder, and nothing of them; "
+              "is it the right folder?"};
 }
 
 Status FolderSync::Apply(const SegmentFile& segment, FolderReport* report) {
@@ -237,9 +266,13 @@ Status FolderSync::Publish(const Have& mine, FolderReport* report) {
   }
   const bool news = !base.Covers(mine.known) || !HasAll(mine.loose, loose);
   const bool other_schema = last != nullptr && last->head.schema != common.schema;
-  // Who starts from a segment of other tables may not find a place for what it has.
+  // What is restored from a backup is to have nothing of what was dropped. In a shared folder
+  // nothing older is to be needed that has names from before something was renamed.
+  bool renamed = false;
+  TRIBUTARY_RETURN_IF_ERROR(HasFormerNames(db_, &renamed));
+  const bool other_tables = last != nullptr && last->head.tables != common.tables;
   const bool restart =
-      !starts_same_tables && report->refused.empty() && (options_.backup || !mine.known.empty());
+      options_.backup ? !starts_same_tables : renamed && (!starts_same_tables || other_tables);
   const bool snapshot = restart || options_.snapshot;
   options_.snapshot = false;  // once, if this goes on
   if (news || other_schema || snapshot) {
@@ -266,14 +299,12 @@ Status FolderSync::Write(const SegmentHead& common, const VersionVector& base,
   int64_t total = 0;  // known only of everything
   if (progress_->enabled() && base.empty()) TRIBUTARY_RETURN_IF_ERROR(CountRows(db_, &total));
   progress_->Part("writing", Progress::Unit::kRows, total);
-  Statement s = db_.Prepare("SELECT changeset, rows, cells FROM crsql_changesets(?1, ?2)");
+  Statement s = db_.Prepare("SELECT changeset FROM crsql_changesets(?1, ?2)");
   s.BindBlob(1, have_bytes).Bind(2, kPieceBytes);
   while (s.Step()) {
-    int64_t begun = 0;
-    TRIBUTARY_RETURN_IF_ERROR(CountBegun(s.Bytes(0), &begun));
-    TRIBUTARY_RETURN_IF_ERROR(
-        FromAbsl(writer.Add(s.Bytes(0), static_cast<uint64_t>(begun),
-                            static_cast<uint64_t>(s.Int(1)), static_cast<uint64_t>(s.Int(2)))));
+    ChangesetHeader header;
+    TRIBUTARY_RETURN_IF_ERROR(ReadHeader(s.Bytes(0), &header));
+    TRIBUTARY_RETURN_IF_ERROR(FromAbsl(writer.Add(s.Bytes(0), header)));
     progress_->Set(static_cast<int64_t>(writer.head().rows),
                    Bytes(static_cast<int64_t>(writer.head().size)));
   }

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "sync/cli/db.h"
 #include "sync/cli/output.h"
+#include "sync/cli/parked.h"
 #include "sync/folder/store.h"
 
 namespace tributary::cli {
@@ -27,6 +28,7 @@ struct FolderReport {
   int64_t removed = 0;
   std::vector<folder::Problem> problems;  // of files
   std::vector<std::string> refused;       // segments that the database did not take, and why
+  std::vector<Parked> parked;             // what the replica keeps for later
   int64_t waiting = 0;                    // segments that build on what is not here yet
 
   bool changed() const { return segments_read > 0 || !written.empty() || removed > 0; }
@@ -54,6 +56,7 @@ class FolderSync {
   Status Verify(FolderReport* report);
   Status RemoveDamaged();
   Status Pull(FolderReport* report);
+  Status RefuseStrangers(const folder::Schema& own) const;
   Status Apply(const folder::SegmentFile& segment, FolderReport* report);
   Status Push(FolderReport* report);
   Status Publish(const Have& mine, FolderReport* report);
@@ -79,6 +82,8 @@ class FolderSync {
 Status LoadHave(const Database& db, Have* have);
 // SQL that makes an empty database of the same shape, and a hash of what is replicated.
 Status LoadSchema(const Database& db, folder::Schema* schema, uint64_t* tables);
+// Whether tables or columns have been renamed or dropped.
+Status HasFormerNames(const Database& db, bool* has);
 
 Status FromAbsl(const absl::Status& status);
 int64_t NowMilliseconds();

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "sync/changeset/frame.h"
-#include "sync/changeset/header.h"
 
 namespace tributary::cli {
 
@@ -24,14 +23,12 @@ Status LoadKnowledge(const Database& db, VersionVector* knowledge) {
   return {};
 }
 
-Status CountBegun(std::string_view changeset, int64_t* transactions) {
+Status ReadHeader(std::string_view changeset, ChangesetHeader* header) {
   Frame frame;
-  ChangesetHeader header;
   std::string error;
-  if (!frame.Open(changeset, &error) || !header.Decode(frame.header(), &error)) {
+  if (!frame.Open(changeset, &error) || !header->Decode(frame.header(), &error)) {
     return {ExitCode::kFailed, "crsql_changesets made a malformed changeset: " + error};
   }
-  *transactions = static_cast<int64_t>(header.begun());
   return {};
 }
 

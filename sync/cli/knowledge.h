@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "crdt/version_vector.h"
+#include "sync/changeset/header.h"
 #include "sync/cli/db.h"
 
 namespace tributary::cli {
@@ -16,9 +17,8 @@ SiteId SiteOf(std::string_view bytes);
 // next.
 Status LoadKnowledge(const Database& db, VersionVector* knowledge);
 
-// Transactions that begin in a changeset of crsql_changesets, whose column `transactions` counts
-// the rest of a longer one, too.
-Status CountBegun(std::string_view changeset, int64_t* transactions);
+// The header of what crsql_changesets made.
+Status ReadHeader(std::string_view changeset, ChangesetHeader* header);
 
 // Highest version of each site of which anything arrived. A hint for reports, no knowledge.
 Status LoadSeenVersions(const Database& db, VersionVector* seen);

@@ -5,10 +5,11 @@
 namespace tributary::cli {
 namespace {
 
-// The insert trigger is the mark of a replicated table.
+// The insert trigger is the mark of a replicated table; it has the table's former name until the
+// extension notices a new one.
 constexpr std::string_view kReplicatedSql =
     "SELECT tbl_name FROM sqlite_schema WHERE type = 'trigger'"
-    " AND name = tbl_name || '__crsql_itrig' ORDER BY tbl_name";
+    " AND substr(name, -13) = '__crsql_itrig' ORDER BY tbl_name";
 
 // A digest may be text or a blob.
 std::string DigestText(const Statement& s) {

@@ -159,6 +159,7 @@ Status RunSession(const Database& db, const Context& context, const SessionRun& 
                   SessionResult* result) {
   const auto started = std::chrono::steady_clock::now();
   std::signal(SIGPIPE, SIG_IGN);
+  if (!run.dry_run) TRIBUTARY_RETURN_IF_ERROR(CatchUp(db));
   SqliteReplica replica(db.get(), context.busy_timeout_seconds);
   Session session(&replica, {.live = run.live, .dry_run = run.dry_run});
   Until until(&replica, run);
@@ -178,11 +179,13 @@ Status RunSession(const Database& db, const Context& context, const SessionRun& 
   result->dry = run.dry_run;
   result->dry_run = session.dry_run();
   if (session.greeted()) result->peer_site = BytesOfSite(session.peer_site());
-  result->left_out = session.left_out();
+  result->kept_here = session.kept_here();
+  result->kept_there = session.kept_there();
   result->equal = session.equal();
   result->seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   TRIBUTARY_RETURN_IF_ERROR(ToStatus(ran, db.path()));
+  TRIBUTARY_RETURN_IF_ERROR(LoadParked(db, db.path(), &result->parked));
   return until.Outcome(db.path());
 }
 
@@ -196,13 +199,15 @@ void PrintSession(const Context& context, const std::string& path, const std::st
     PrintDirection(style, peer, path, r.stats.received,
                    "; " + Count(Signed(r.stats.rows_changed), "row") + " changed here");
   }
-  for (const std::string& remark : r.left_out) {
-    std::printf("%s %s\n", style.Yellow("left out:").c_str(), OneLine(remark, 300).c_str());
+  for (const auto* texts : {&r.kept_here, &r.kept_there}) {
+    for (const std::string& text : *texts) {
+      std::printf("%s %s\n", style.Yellow("note:").c_str(), OneLine(text, 300).c_str());
+    }
   }
+  PrintParked(style, path, r.parked);
   if (r.dry && !r.equal) return;
   const char* outcome = "both have what the other had";
   if (r.equal) outcome = r.moved() ? "both are equal" : "both were equal already";
-  if (!r.left_out.empty()) outcome = "what both can take was exchanged";
   std::printf("%s %s, %s, %s\n", style.Green("✓").c_str(), outcome,
               Bytes(Signed(r.stats.sent.bytes + r.stats.received.bytes)).c_str(),
               Seconds(r.seconds).c_str());
@@ -224,15 +229,20 @@ void WriteSession(FILE* out, const std::string& path, const std::string& peer,
     WriteDirection(&json, "received", r.stats.received);
     json.Key("rows_changed").Int(Signed(r.stats.rows_changed));
   }
-  json.Key("left_out").BeginArray();
-  for (const std::string& remark : r.left_out) json.String(remark);
+  json.Key("tables_differ").BeginArray();
+  for (const auto* texts : {&r.kept_here, &r.kept_there}) {
+    for (const std::string& text : *texts) json.String(text);
+  }
+  json.EndArray();
+  json.Key("parked").BeginArray();
+  WriteParked(&json, path, r.parked);
   json.EndArray();
   json.Key("seconds").Real(r.seconds);
   json.EndObject();
 }
 
 Status Verdict(const SessionResult& result) {
-  return result.left_out.empty() ? Status() : Different();
+  return result.kept_here.empty() && result.kept_there.empty() ? Status() : Different();
 }
 
 }  // namespace tributary::cli

@@ -9,6 +9,7 @@
 #include "sync/cli/commands.h"
 #include "sync/cli/db.h"
 #include "sync/cli/output.h"
+#include "sync/cli/parked.h"
 #include "sync/session/session.h"
 
 namespace tributary::cli {
@@ -29,8 +30,10 @@ struct SessionResult {
   SessionStats stats;
   bool dry = false;  // `dry_run` and `stats` say what would have been
   DryRun dry_run;
-  std::string peer_site;  // 16 bytes; empty where it never greeted
-  std::vector<std::string> left_out;
+  std::string peer_site;               // 16 bytes; empty where it never greeted
+  std::vector<std::string> kept_here;  // what the tables here have no place for, in general
+  std::vector<std::string> kept_there;
+  std::vector<Parked> parked;  // what is kept here
   bool equal = false;
   double seconds = 0;
 
@@ -49,7 +52,7 @@ void PrintSession(const Context& context, const std::string& path, const std::st
 void WriteSession(FILE* out, const std::string& path, const std::string& peer,
                   const SessionResult& result);
 
-// Different() where something was left out.
+// Different() where the tables differ, so that the two cannot be equal.
 Status Verdict(const SessionResult& result);
 
 Status ToStatus(const absl::Status& status, const std::string& path);

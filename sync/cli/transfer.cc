@@ -1,31 +1,12 @@
 #include "sync/cli/transfer.h"
 
-#include <algorithm>
-#include <utility>
-
-#include "sync/changeset/header.h"
-#include "sync/cli/json.h"
+#include "sync/cli/knowledge.h"
+#include "sync/cli/replica.h"
 
 namespace tributary::cli {
 namespace {
 
-// The selection of tables and columns that both have, as crsql_changesets takes it.
-std::string SelectionOf(const Compatibility& compatibility) {
-  std::string json = "{";
-  for (const auto& [table, columns] : compatibility.accepted) {
-    if (json.size() > 1) json += ',';
-    json += JsonOf(Value::Text(table)) + ":[";
-    for (const std::string& column : columns) {
-      if (json.back() != '[') json += ',';
-      json += JsonOf(Value::Text(column));
-    }
-    json += ']';
-  }
-  return json + '}';
-}
-
-// What the receiver has, as the sender is told. Knowledge is of whole replicas: with part of the
-// schema left out none is used, and none gained.
+// What the receiver has, as the sender is told.
 Status HaveOf(const Database& receiver, bool everything, std::string* have) {
   if (everything) {
     *have = Have{.everything = true}.Encode();
@@ -38,48 +19,8 @@ Status HaveOf(const Database& receiver, bool everything, std::string* have) {
 
 }  // namespace
 
-Status CompareSchemas(const Database& sender, const Database& receiver, Compatibility* result) {
-  std::vector<std::string> from;
-  std::vector<std::string> to;
-  TRIBUTARY_RETURN_IF_ERROR(ReplicatedTables(sender, &from));
-  TRIBUTARY_RETURN_IF_ERROR(ReplicatedTables(receiver, &to));
-  for (const std::string& name : from) {
-    if (!std::binary_search(to.begin(), to.end(), name)) {
-      result->complete = false;
-      result->remarks.push_back("table " + name + " of " + sender.path() +
-                                " is not replicated in " + receiver.path());
-      continue;
-    }
-    TableColumns theirs;
-    TableColumns ours;
-    TRIBUTARY_RETURN_IF_ERROR(ReadColumns(sender, name, &theirs));
-    TRIBUTARY_RETURN_IF_ERROR(ReadColumns(receiver, name, &ours));
-    if (theirs.keys != ours.keys) {
-      result->complete = false;
-      result->remarks.push_back("table " + name + " has another primary key in " + receiver.path() +
-                                " than in " + sender.path());
-      continue;
-    }
-    std::set<std::string>& accepted = result->accepted[name];
-    for (const std::string& column : theirs.values) {
-      const bool both =
-          std::find(ours.values.begin(), ours.values.end(), column) != ours.values.end();
-      if (both) accepted.insert(column);
-      if (both) continue;
-      result->complete = false;
-      std::string remark = "column ";
-      remark.append(name).append(".").append(column).append(" of ").append(sender.path());
-      remark.append(" does not exist in ").append(receiver.path());
-      result->remarks.push_back(std::move(remark));
-    }
-  }
-  return {};
-}
-
 Status RunTransfer(const Database& sender, const Database& receiver, const TransferOptions& options,
                    ConflictTracker* tracker, Progress* progress, TransferResult* result) {
-  Compatibility compatibility;
-  TRIBUTARY_RETURN_IF_ERROR(CompareSchemas(sender, receiver, &compatibility));
   Transaction snapshot(sender);
   TRIBUTARY_RETURN_IF_ERROR(snapshot.BeginRead());
   VersionVector sender_knows;
@@ -92,11 +33,9 @@ Status RunTransfer(const Database& sender, const Database& receiver, const Trans
   }
   progress->Part(sender.path() + " → " + receiver.path(), Progress::Unit::kRows, total);
   std::string have;
-  TRIBUTARY_RETURN_IF_ERROR(HaveOf(receiver, options.everything || !compatibility.complete, &have));
-  Statement changesets =
-      sender.Prepare("SELECT changeset, rows, cells FROM crsql_changesets(?1, ?2, ?3)");
+  TRIBUTARY_RETURN_IF_ERROR(HaveOf(receiver, options.everything, &have));
+  Statement changesets = sender.Prepare("SELECT changeset FROM crsql_changesets(?1, ?2)");
   changesets.BindBlob(1, have).Bind(2, options.batch_bytes);
-  if (!compatibility.complete) changesets.BindText(3, SelectionOf(compatibility));
   Statement apply = receiver.Prepare("SELECT crsql_apply(?1)");
   bool collected = tracker == nullptr;
   while (changesets.Step()) {
@@ -111,11 +50,11 @@ Status RunTransfer(const Database& sender, const Database& receiver, const Trans
     result->applied += apply.Int(0);
     apply.Reset();
     TRIBUTARY_RETURN_IF_ERROR(apply.status());
-    int64_t begun = 0;
-    TRIBUTARY_RETURN_IF_ERROR(CountBegun(frame, &begun));
-    result->transactions += begun;
-    result->rows += changesets.Int(1);
-    result->cells += changesets.Int(2);
+    ChangesetHeader header;
+    TRIBUTARY_RETURN_IF_ERROR(ReadHeader(frame, &header));
+    result->transactions += static_cast<int64_t>(header.begun());
+    result->rows += static_cast<int64_t>(header.rows);
+    result->cells += static_cast<int64_t>(header.cells);
     result->bytes += static_cast<int64_t>(frame.size());
     if (progress->enabled()) progress->Set(result->rows, Bytes(result->bytes));
   }

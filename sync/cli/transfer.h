@@ -3,27 +3,11 @@
 #define TRIBUTARY_SYNC_CLI_TRANSFER_H_
 
 #include <cstdint>
-#include <map>
-#include <set>
-#include <string>
-#include <vector>
 
-#include "sync/cli/changes.h"
 #include "sync/cli/conflicts.h"
 #include "sync/cli/output.h"
-#include "sync/cli/replica.h"
 
 namespace tributary::cli {
-
-// What of the sender's schema the receiver can take.
-struct Compatibility {
-  // Column names by table. Only consulted if not `complete`.
-  std::map<std::string, std::set<std::string>, std::less<>> accepted;
-  bool complete = true;  // the receiver replicates all that the sender does
-  std::vector<std::string> remarks;
-};
-
-Status CompareSchemas(const Database& sender, const Database& receiver, Compatibility* result);
 
 struct TransferResult {
   int64_t transactions = 0;

@@ -96,6 +96,9 @@ bool ReadSegmentField(pbf_reader* in, SegmentHead* head, Have* base, Have* until
     case Varint(14):
       head->keep = in->get_uint64() != 0;
       return true;
+    case Fixed64(15):
+      head->dropped = in->get_fixed64();
+      return true;
     default:
       in->skip();
       return true;
@@ -130,6 +133,19 @@ Checksum ChecksumOf(std::string_view data) {
   return out;
 }
 
+uint64_t Hash64(std::string_view data) {
+  uint64_t hash = 0;
+  const Checksum sum = ChecksumOf(data);
+  for (size_t i = 0; i < sizeof hash; i++) hash = hash << 8 | static_cast<uint8_t>(sum[i]);
+  return hash;
+}
+
+uint64_t HashNames(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text.append(name).push_back('\0');
+  return Hash64(text);
+}
+
 std::string ToHex(std::string_view bytes) { return absl::BytesToHexString(bytes); }
 
 std::string SiteName(const SiteId& site) {
@@ -156,6 +172,7 @@ std::string SegmentHead::Encode() const {
   out.add_fixed64(12, cells);
   AddBytes(&out, 13, EncodeVector(beyond));
   if (keep) out.add_bool(14, true);
+  out.add_fixed64(15, dropped);
   return EncodeFrame(FrameKind::kSegment, data, {}, false);
 }
 

@@ -15,6 +15,9 @@ namespace tributary::folder {
 
 using Checksum = std::array<char, 16>;  // XXH3-128, canonical
 Checksum ChecksumOf(std::string_view data);
+uint64_t Hash64(std::string_view data);  // its first half
+// Of names, such as SegmentHead::dropped.
+uint64_t HashNames(const std::vector<std::string>& names);
 std::string ToHex(std::string_view bytes);
 std::string SiteName(const SiteId& site);  // 32 hex digits
 
@@ -30,6 +33,8 @@ struct SegmentHead {
   bool keep = false;  // a restore point: not to be deleted
   Checksum schema{};
   uint64_t tables = 0;
+  // HashNames of what the writer has dropped: of all else it had everything. 0: not known.
+  uint64_t dropped = 0;
   uint64_t frames = 0;
   uint64_t size = 0;
   Checksum checksum{};

@@ -1,6 +1,7 @@
 #include "sync/folder/plan.h"
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 
 namespace tributary::folder {
@@ -61,10 +62,11 @@ void Extend(const Segments& sorted, const Have& have, Plan* plan) {
   }
 }
 
-const SegmentFile* BestSnapshot(const Segments& sorted) {
+// Of replicas with these tables, or any.
+const SegmentFile* BestSnapshot(const Segments& sorted, std::optional<uint64_t> tables) {
   const SegmentFile* best = nullptr;
   for (const SegmentFile* s : sorted) {
-    if (s->head.base.empty()) best = s;
+    if (s->head.base.empty() && (!tables || s->head.tables == *tables)) best = s;
   }
   return best;
 }
@@ -72,22 +74,27 @@ const SegmentFile* BestSnapshot(const Segments& sorted) {
 }  // namespace
 
 bool Dominates(const SegmentHead& large, const SegmentHead& small) {
-  const bool same_tables = large.site == small.site || large.tables == small.tables;
-  return same_tables && small.base.Covers(large.base) && large.until.Covers(small.until);
+  const bool has_all = large.dropped == HashNames({}) || large.dropped == small.dropped;
+  if (large.site != small.site && (large.dropped == 0 || !has_all)) return false;
+  if (small.base == small.until && small.schema != large.schema) return false;
+  return small.base.Covers(large.base) && large.until.Covers(small.until);
 }
 
-Plan MakePlan(const Segments& segments, const Have& have) {
+Plan MakePlan(const Segments& segments, const Have& have, std::optional<uint64_t> tables) {
   const Segments sorted = Sorted(segments);
   Plan steps;
   steps.reached = have.known;
   Extend(sorted, have, &steps);
-  const SegmentFile* snapshot = BestSnapshot(sorted);
+  const bool newcomer = have.known.entries().size() <= 1;  // itself
+  const SegmentFile* own = newcomer && tables ? BestSnapshot(sorted, tables) : nullptr;
+  const SegmentFile* snapshot = own != nullptr ? own : BestSnapshot(sorted, std::nullopt);
   if (snapshot == nullptr || have.known.Covers(snapshot->head.until)) return steps;
   Plan jump;
   jump.reached = have.known;
   if (!Apply(snapshot, &jump)) return steps;
   Extend(sorted, have, &jump);
-  return jump.bytes < steps.bytes && jump.reached.Covers(steps.reached) ? jump : steps;
+  return (own != nullptr || jump.bytes < steps.bytes) && jump.reached.Covers(steps.reached) ? jump
+                                                                                            : steps;
 }
 
 VersionVector Reach(const Segments& segments) {
@@ -128,7 +135,7 @@ Segments Removable(const Segments& segments, const SiteId& site,
 
 bool DueForMerge(const Segments& segments, const SiteId& site, VersionVector* base) {
   const Segments sorted = Sorted(segments);
-  const SegmentFile* snapshot = BestSnapshot(sorted);
+  const SegmentFile* snapshot = BestSnapshot(sorted, std::nullopt);
   if (snapshot == nullptr) return false;
   uint64_t beyond = 0;
   size_t own = 0;

@@ -6,6 +6,7 @@
 #ifndef TRIBUTARY_SYNC_FOLDER_PLAN_H_
 #define TRIBUTARY_SYNC_FOLDER_PLAN_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,19 +23,23 @@ struct SegmentFile {
 
 // What to apply, in order, to come from what `have` knows as far as the segments allow, and for
 // records that came to a writer without the promise that nothing is missing (loose); of two ways
-// there the one with fewer bytes.
+// there the one with fewer bytes. Who knows nobody yet starts from a snapshot of a replica with its
+// own tables (SegmentHead::tables), if it can: others may have names of columns from before these
+// were renamed, which a newcomer has never had.
 struct Plan {
   std::vector<const SegmentFile*> steps;
   VersionVector reached;
   uint64_t bytes = 0;
 };
-Plan MakePlan(const std::vector<const SegmentFile*>& segments, const Have& have);
+Plan MakePlan(const std::vector<const SegmentFile*>& segments, const Have& have,
+              std::optional<uint64_t> tables = std::nullopt);
 
 // What who knows nothing knows in the end.
 VersionVector Reach(const std::vector<const SegmentFile*>& segments);
 
-// Whether who can use `small` could use `large` instead. Not that of a replica with other tables:
-// it may have lost one, with all that it knew of it.
+// Whether who can use `small` could use `large` instead. Not that of a replica that has dropped
+// something: what others still have of it is not in there. A segment without content tells of its
+// schema, and is not replaced by one of another.
 bool Dominates(const SegmentHead& large, const SegmentHead& small);
 
 // Of the segments of `site`: those that others of the folder replace and every reader has passed.

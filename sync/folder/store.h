@@ -113,8 +113,7 @@ class FileWriter {
 class SegmentWriter {
  public:
   absl::Status Begin(const Folder& folder, const SegmentHead& head);
-  absl::Status Add(std::string_view changeset, uint64_t transactions, uint64_t rows,
-                   uint64_t cells);
+  absl::Status Add(std::string_view changeset, const ChangesetHeader& header);
   // Not called: nothing is left of it.
   absl::Status Commit(std::string* path);
   const SegmentHead& head() const { return head_; }

@@ -104,13 +104,13 @@ absl::Status SegmentWriter::Begin(const Folder& folder, const SegmentHead& head)
   return made.ok() ? file_.Append(placeholder) : made;
 }
 
-absl::Status SegmentWriter::Add(std::string_view changeset, uint64_t transactions, uint64_t rows,
-                                uint64_t cells) {
+absl::Status SegmentWriter::Add(std::string_view changeset, const ChangesetHeader& header) {
   ++head_.frames;
   head_.size += changeset.size();
-  head_.transactions += transactions;
-  head_.rows += rows;
-  head_.cells += cells;
+  head_.transactions += header.begun();
+  head_.rows += header.rows;
+  head_.cells += header.cells;
+  head_.dropped = HashNames(header.dropped);
   sum_.Add(changeset);
   return dry_run_ ? absl::OkStatus() : file_.Append(changeset);
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "sync/session/schema_diff.h"
 #include "sync/session/session_internal.h"
 
 namespace tributary {
@@ -74,6 +75,7 @@ absl::Status Session::Start() {
   TRIBUTARY_SESSION_RETURN_IF_ERROR(replica_->GetSchema(&schema_));
   TRIBUTARY_SESSION_RETURN_IF_ERROR(replica_->GetHave({}, &have));
   schema_hash_ = HashSchema(schema_);
+  known_ = have.known;
   knowledge_ = HashKnowledge(std::move(have));
   HelloMessage hello;
   hello.site = own_site_;
@@ -193,7 +195,7 @@ absl::Status Session::CheckExpected(FrameKind kind, size_t size) const {
       limit = kMaxMessage;
       break;
     case FrameKind::kChangeset: {
-      expected = expected && want_sent_ && !want_nothing_;
+      expected = expected && want_sent_ && !options_.dry_run;
       limit = options_.max_frame_bytes;
       const uint64_t outstanding = received_bytes_ - acked_bytes_;
       if (expected && outstanding > 0 && outstanding + size > options_.window_bytes) {
@@ -276,13 +278,20 @@ absl::Status Session::OnSchema(std::string_view header) {
   SchemaMessage message;
   if (!message.Decode(header)) return Malformed("schema");
   schema_received_ = true;
-  TRIBUTARY_SESSION_RETURN_IF_ERROR(Compare(message.schema));
+  peer_schema_ = std::move(message.schema);
+  kept_here_ = KeptForLater(peer_schema_, schema_, "here");
+  kept_there_ = KeptForLater(schema_, peer_schema_, "there");
   return SendWant();
 }
 
 absl::Status Session::OnWant(std::string_view header) {
   if (!peer_.Decode(header)) return Malformed("want");
   want_received_ = true;
+  if (schemas_differ_ && AreStrangers(schema_, peer_schema_, known_, peer_.have.known)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the two have no table in common and nothing of each other: is it the right database? ",
+        kept_here_.front()));
+  }
   if (options_.dry_run) TRIBUTARY_SESSION_RETURN_IF_ERROR(Foresee());
   if (peer_.nothing) {
     Send(EncodeDone());
@@ -301,7 +310,7 @@ absl::Status Session::OnChangeset(std::string_view header_bytes, std::string_vie
   ChangesetHeader header;
   std::string error;
   if (!header.Decode(header_bytes, &error)) return Protocol(error);
-  if (header.sender != peer_site_ || header.tables != wanted_) {
+  if (header.sender != peer_site_ || !header.tables.empty()) {
     return Protocol("the changeset is not of the transfer that was asked for");
   }
   Rest();
@@ -312,9 +321,7 @@ absl::Status Session::OnChangeset(std::string_view header_bytes, std::string_vie
   received_bytes_ += data.size();
   stats_.received.committed = received_bytes_;
   // What the peer has need not be sent back to it.
-  if (want_received_ && (header.tables.empty() || header.tables == peer_.tables)) {
-    peer_.have.known.MergeMax(header.until);
-  }
+  if (want_received_) peer_.have.known.MergeMax(header.until);
   return absl::OkStatus();
 }
 

@@ -63,7 +63,7 @@ struct DryRun {
   // Transactions that the peer knows and this replica does not. Of those whose changes were beaten
   // since nothing would come; how many rows the others have is known to the peer alone.
   uint64_t most_to_receive = 0;
-  bool receives_more = false;  // single changes besides, or the schemas differ: it is no bound
+  bool receives_more = false;  // single changes besides: it is no bound
 };
 
 class Session {
@@ -111,8 +111,10 @@ class Session {
   // After the end: both know the same.
   bool equal() const { return equal_; }
   const SiteId& peer_site() const { return peer_site_; }
-  // What cannot be exchanged, as the schemas differ, in this direction; one sentence each.
-  const std::vector<std::string>& left_out() const { return left_out_; }
+  // What one side has no place for, as the tables differ, and keeps until it has; one sentence
+  // each.
+  const std::vector<std::string>& kept_here() const { return kept_here_; }
+  const std::vector<std::string>& kept_there() const { return kept_there_; }
   const SessionStats& stats() const { return stats_; }
   const DryRun& dry_run() const { return dry_run_; }
 
@@ -135,7 +137,6 @@ class Session {
 
   // Outgoing.
   void Send(std::string_view frame);
-  absl::Status Compare(const Schema& peers);
   absl::Status SendWant();
   absl::Status Foresee();
   bool FitsWindow(size_t bytes) const;
@@ -163,7 +164,8 @@ class Session {
   SiteId own_site_;
   Schema schema_;
   uint64_t schema_hash_ = 0;
-  uint64_t knowledge_ = 0;  // as the hello said
+  VersionVector known_;     // as the hello said
+  uint64_t knowledge_ = 0;  // its hash
 
   std::string input_;
   size_t input_at_ = 0;  // what lies before has been read
@@ -178,6 +180,7 @@ class Session {
   bool peer_live_ = false;
   bool schemas_differ_ = false;
   bool schema_received_ = false;
+  Schema peer_schema_;  // where it differs
   bool want_sent_ = false;
   bool want_received_ = false;
   bool done_sent_ = false;
@@ -193,9 +196,8 @@ class Session {
   // Receiving.
   uint64_t received_bytes_ = 0;  // of changesets, all committed
   uint64_t acked_bytes_ = 0;     // of these, told
-  Replica::Tables wanted_;
-  bool want_nothing_ = false;
-  std::vector<std::string> left_out_;
+  std::vector<std::string> kept_here_;
+  std::vector<std::string> kept_there_;
 
   // Sending: what the peer knows, and in `unfinished` what was sent since.
   WantMessage peer_;

@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "sync/session/session.h"
 #include "sync/session/session_internal.h"
 
@@ -16,24 +15,6 @@ constexpr size_t kEnoughOutput = 1 << 20;
 // At least so many pieces fit into the window, so that the next is on its way while one is merged.
 constexpr uint64_t kPiecesInWindow = 4;
 
-// What of a table of the sender's the receiver cannot take; empty: nothing.
-std::string Lacking(const TableSchema& sender, const TableSchema* receiver) {
-  if (receiver == nullptr) return "is not replicated";
-  if (receiver->key != sender.key) return "has another primary key";
-  std::vector<std::string> missing;
-  std::set_difference(sender.columns.begin(), sender.columns.end(), receiver->columns.begin(),
-                      receiver->columns.end(), std::back_inserter(missing));
-  if (missing.empty()) return "";
-  return absl::StrCat("lacks the replicated column ", absl::StrJoin(missing, ", "));
-}
-
-const TableSchema* Find(const Schema& schema, std::string_view name) {
-  const auto at =
-      std::lower_bound(schema.begin(), schema.end(), name,
-                       [](const TableSchema& t, std::string_view n) { return t.name < n; });
-  return at != schema.end() && at->name == name ? &*at : nullptr;
-}
-
 }  // namespace
 
 void Session::Send(std::string_view frame) {
@@ -41,42 +22,11 @@ void Session::Send(std::string_view frame) {
   stats_.sent.bytes += frame.size();
 }
 
-// Only those tables are asked for that fit; by their names too where the peer lacks others, as what
-// it knows is not of these. Both directions are compared, to say what is left out.
-absl::Status Session::Compare(const Schema& peers) {
-  bool all = true;
-  for (const TableSchema& theirs : peers) {
-    const std::string lacking = Lacking(theirs, Find(schema_, theirs.name));
-    if (lacking.empty()) {
-      wanted_.push_back(theirs.name);
-      continue;
-    }
-    all = false;
-    left_out_.push_back(absl::StrCat("table ", theirs.name, " is not received: here it ", lacking));
-  }
-  want_nothing_ = wanted_.empty() && !all;
-  const bool has_all = std::all_of(schema_.begin(), schema_.end(), [&](const TableSchema& ours) {
-    return Find(peers, ours.name) != nullptr;
-  });
-  if (all && has_all) wanted_.clear();
-  bool sends = schema_.empty();
-  for (const TableSchema& ours : schema_) {
-    const std::string lacking = Lacking(ours, Find(peers, ours.name));
-    sends = sends || lacking.empty();
-    if (lacking.empty()) continue;
-    left_out_.push_back(absl::StrCat("table ", ours.name, " is not sent: there it ", lacking));
-  }
-  if (sends || !want_nothing_) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("the two have no table that could be exchanged; ", left_out_.front()));
-}
-
+// Everything, whatever the schemas are.
 absl::Status Session::SendWant() {
   WantMessage want;
-  TRIBUTARY_SESSION_RETURN_IF_ERROR(replica_->GetHave(wanted_, &want.have));
-  want_nothing_ |= options_.dry_run;
-  want.tables = wanted_;
-  want.nothing = want_nothing_;
+  TRIBUTARY_SESSION_RETURN_IF_ERROR(replica_->GetHave({}, &want.have));
+  want.nothing = options_.dry_run;
   want.window = options_.window_bytes;
   want.max_frame = options_.max_frame_bytes;
   Send(want.Encode());
@@ -93,8 +43,7 @@ absl::Status Session::Foresee() {
     if (known >= e.version) continue;
     dry_run_.most_to_receive += static_cast<uint64_t>(e.version.value - known.value);
   }
-  dry_run_.receives_more =
-      schemas_differ_ || (!peer_.have.loose.empty() && peer_.have.loose != have.loose);
+  dry_run_.receives_more = !peer_.have.loose.empty() && peer_.have.loose != have.loose;
   return absl::OkStatus();
 }
 

@@ -9,9 +9,9 @@
 namespace tributary {
 namespace {
 
-// The insert trigger is the mark of a replicated table.
+// The insert trigger is the mark of a replicated table; it may have a former name of the table's.
 constexpr char kTablesSql[] =
-    "SELECT tbl_name FROM main.sqlite_schema WHERE type = 'trigger' AND name = tbl_name || "
+    "SELECT tbl_name FROM main.sqlite_schema WHERE type = 'trigger' AND substr(name, -13) = "
     "'__crsql_itrig' ORDER BY tbl_name";
 constexpr char kKeySql[] = "SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk";
 // A column that was added since is not replicated yet.
@@ -96,7 +96,10 @@ absl::Status SqliteReplica::ReadNames(const char* sql, const std::string& table,
     bool row;
     TRIBUTARY_SESSION_RETURN_IF_ERROR(Step(s, &row));
     if (!row) return absl::OkStatus();
-    names->emplace_back(BytesOf(s.get(), 0));
+    // As text: the blob of one would be in the database's encoding.
+    const auto* name = reinterpret_cast<const char*>(sqlite3_column_text(s.get(), 0));
+    if (name == nullptr) return Error();
+    names->emplace_back(name, static_cast<size_t>(sqlite3_column_bytes(s.get(), 0)));
   }
 }
 

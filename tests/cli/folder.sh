@@ -254,6 +254,9 @@ has err 'older copy'
 one_line_error
 make_db other.db 'CREATE TABLE other(id INTEGER PRIMARY KEY NOT NULL)'
 expect 0 init other.db
+sum=$(checksum other.db)
 expect 1 sync other.db --folder F
-has out 'note'
+has err 'no table in common'
+one_line_error
+unchanged other.db "$sum"
 finish

@@ -69,7 +69,7 @@ result 1 diff a.db b.db
 result 0 diff a.db a.db
 failure 1 diff a.db plain.db
 result 1 sync a.db b.db --dry-run
-result 1 sync a.db b.db # a table is left out
+result 1 sync a.db b.db # a table is kept for later
 failure 3 sync a.db text.db
 failure 2 sync a.db a.db
 failure 2 sync a.db

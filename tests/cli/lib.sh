@@ -102,6 +102,7 @@ unchanged() {
 
 # serve DB [OPTIONS]: a session that listens; sets port and server, and writes to served.
 serve() {
+  : >served # of an earlier one
   "$TRIBUTARY" session "$@" --listen 0 2>served </dev/null &
   server=$!
   servers+=("$server")

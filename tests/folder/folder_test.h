@@ -34,6 +34,7 @@ inline SegmentHead Head(int site, VersionVector base, VersionVector until) {
   head.base = std::move(base);
   head.until = std::move(until);
   head.time_ms = 1'700'000'000'123;
+  head.dropped = HashNames({});
   return head;
 }
 

@@ -14,6 +14,7 @@ SegmentHead FullHead() {
   head.schema = ChecksumOf("schema");
   head.checksum = ChecksumOf("frames");
   head.tables = 11;
+  head.dropped = 12;
   head.frames = 2;
   head.size = 1000;
   head.transactions = 10;
@@ -51,6 +52,7 @@ TEST(FolderFormat, SegmentHead) {
   EXPECT_EQ(read.schema, head.schema);
   EXPECT_EQ(read.checksum, head.checksum);
   EXPECT_EQ(read.tables, 11u);
+  EXPECT_EQ(read.dropped, 12u);
   EXPECT_EQ(read.frames, 2u);
   EXPECT_EQ(read.size, 1000u);
   EXPECT_EQ(read.transactions + read.rows + read.cells, 60u);

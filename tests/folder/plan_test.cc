@@ -126,6 +126,50 @@ TEST(FolderPlan, OnlyWhatIsReplacedAndReadGoes) {
   EXPECT_EQ(Removable(s.list, Site(1), {}), (Steps{a1, a2}));
 }
 
+// A newcomer starts from its own tables, others from what is short.
+TEST(FolderPlan, NewcomersStartFromTheirOwnTables) {
+  Segments s;
+  const auto* small = s.Add(1, {}, Vector({{1, 5}}), 50);
+  const auto* later = s.Add(1, Vector({{1, 5}}), Vector({{1, 6}}), 50);
+  const auto* snapshot = s.Add(2, {}, Vector({{1, 6}}), 1000);
+  s.last()->head.tables = 7;
+  EXPECT_EQ(MakePlan(s.list, {}).steps, (Steps{small, later}));
+  EXPECT_EQ(MakePlan(s.list, {}, 7).steps, (Steps{snapshot}));
+  EXPECT_EQ(MakePlan(s.list, {}, 8).steps, (Steps{small, later}));
+  EXPECT_EQ(MakePlan(s.list, Knows(Vector({{9, 4}})), 7).steps, (Steps{snapshot}));
+  EXPECT_EQ(MakePlan(s.list, Knows(Vector({{1, 5}, {9, 4}})), 7).steps, (Steps{later}));
+}
+
+// Who has dropped a table no longer has what others have of it.
+TEST(FolderPlan, WhoHasDroppedSomethingReplacesNobodyElse) {
+  Segments s;
+  const auto* a = s.Add(1, {}, Vector({{1, 5}}));
+  SegmentHead other = Head(2, {}, Vector({{1, 5}, {2, 1}}));
+  EXPECT_TRUE(Dominates(other, a->head));
+  for (const uint64_t dropped : {HashNames({"tag"}), uint64_t{0}}) {
+    other.dropped = dropped;
+    EXPECT_FALSE(Dominates(other, a->head));
+  }
+  // It replaces its own, and what lacks the same; 0 is not known.
+  SegmentHead small = a->head;
+  small.dropped = 0;
+  EXPECT_FALSE(Dominates(other, small));
+  other.dropped = small.dropped = HashNames({"tag"});
+  EXPECT_TRUE(Dominates(other, small));
+  small.dropped = HashNames({"tag", "note"});
+  EXPECT_FALSE(Dominates(other, small));
+  small.site = other.site;
+  EXPECT_TRUE(Dominates(other, small));
+  other.dropped = HashNames({});
+  small.site = a->head.site;
+  EXPECT_TRUE(Dominates(other, small));
+  // What has no content is there for its schema.
+  small.base = small.until;
+  EXPECT_TRUE(Dominates(other, small));
+  small.schema = ChecksumOf("of later tables");
+  EXPECT_FALSE(Dominates(other, small));
+}
+
 // Whatever goes, the folder knows as much as before.
 TEST(FolderPlan, RemovalLosesNothing) {
   std::mt19937 random(7);

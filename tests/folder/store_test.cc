@@ -19,7 +19,11 @@ std::string Write(const Folder& folder, const SegmentHead& head, int changesets)
   SegmentWriter writer;
   EXPECT_TRUE(writer.Begin(folder, head).ok());
   for (int i = 0; i < changesets; i++) {
-    EXPECT_TRUE(writer.Add(Changeset(1, i + 1), 1, 2, 3).ok());
+    ChangesetHeader header;
+    header.transactions = 1;
+    header.rows = 2;
+    header.cells = 3;
+    EXPECT_TRUE(writer.Add(Changeset(1, i + 1), header).ok());
   }
   std::string path;
   EXPECT_TRUE(writer.Commit(&path).ok());
@@ -67,7 +71,7 @@ TEST(FolderStore, UnfinishedWritersLeaveNothing) {
   {
     SegmentWriter writer;
     ASSERT_TRUE(writer.Begin(folder, Head(1, {}, Vector({{1, 1}}))).ok());
-    ASSERT_TRUE(writer.Add(Changeset(1, 1), 1, 1, 1).ok());
+    ASSERT_TRUE(writer.Add(Changeset(1, 1), {}).ok());
     Listing listing;
     ASSERT_TRUE(folder.Scan(&listing).ok());
     EXPECT_TRUE(listing.segments.empty() && listing.problems.empty());

@@ -121,7 +121,7 @@ bool TrySegment(const Folder& folder, const SegmentFile& segment, const Folder& 
   size_t size = writer.head().size;
   for (const std::string& f : frames) {
     size += f.size();
-    Check(writer.Add(f, 0, 0, 0).ok(), "a changeset can be added");
+    Check(writer.Add(f, {}).ok(), "a changeset can be added");
   }
   std::string path;
   Check(writer.Commit(&path).ok(), "a segment can be finished");

@@ -291,19 +291,61 @@ TEST(Session, DifferentSchemas) {
   MemoryLink(&session_a, &session_b).Run();
   EXPECT_TRUE(session_a.finished() && session_b.finished()) << session_a.status();
   EXPECT_FALSE(session_a.equal());
-  EXPECT_EQ(a.asked, (Replica::Tables{"both"}));
-  EXPECT_EQ(b.asked, (Replica::Tables{"both", "less"}));
+  EXPECT_EQ(a.log(), b.log());
+  EXPECT_EQ(a.asked, Replica::Tables());
+  EXPECT_EQ(b.asked, Replica::Tables());
   EXPECT_EQ(
-      session_a.left_out(),
-      (std::vector<std::string>{"table key is not received: here it has another primary key",
-                                "table new is not received: here it is not replicated",
-                                "table key is not sent: there it has another primary key",
-                                "table less is not sent: there it lacks the replicated column y"}));
-  EXPECT_EQ(session_b.left_out().size(), 4);
+      session_a.kept_here(),
+      (std::vector<std::string>{"table key is kept for later here: it has another primary key",
+                                "table new is kept for later here: it is not replicated"}));
+  EXPECT_EQ(
+      session_a.kept_there(),
+      (std::vector<std::string>{"table key is kept for later there: it has another primary key",
+                                "table less is kept in part for later there: it lacks column y"}));
+  EXPECT_EQ(session_b.kept_here().size(), 2);
+  EXPECT_EQ(session_b.kept_there().size(), 2);
+}
 
-  FakeReplica c(3);
-  c.tables = {{"other", {"k"}, {}}};
-  EXPECT_EQ(Sync(&a, &c).b.code(), absl::StatusCode::kFailedPrecondition);
+// A wrong pair of databases; not so where all tables have got other names meanwhile, or where one
+// has none yet.
+TEST(Session, StrangersAreRefused) {
+  FakeReplica a(1);
+  FakeReplica b(2);
+  a.Write("x");
+  b.Write("y");
+  b.tables = {{"other", {"k"}, {}}};
+  const Outcome o = Sync(&a, &b);
+  EXPECT_EQ(o.a.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(o.b.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(o.a.message().find("no table in common"), std::string::npos) << o.a;
+  EXPECT_EQ(a.log().size() + b.log().size(), 2);
+  b.tables.clear();
+  ASSERT_TRUE(Sync(&a, &b).a.ok());
+  EXPECT_EQ(a.log(), b.log());
+  b.tables = {{"other", {"k"}, {}}};
+  a.Write("z");
+  ASSERT_TRUE(Sync(&a, &b).a.ok());
+  EXPECT_EQ(a.log(), b.log());
+}
+
+// A peer of an earlier version asks for tables by their names; what it is sent is of these.
+TEST(Session, APeerThatAsksByName) {
+  FakeReplica a(1);
+  a.Write("x");
+  Session session(&a, {});
+  HelloMessage hello;
+  hello.site.bytes.fill(2);
+  hello.schema = 1;
+  SchemaMessage schema{{{"new", {"k"}, {}}, {"note", {"id"}, {"text"}}}};
+  WantMessage want;
+  want.tables = {"note"};
+  want.window = want.max_frame = 1 << 20;
+  session.Receive(hello.Encode() + schema.Encode() + want.Encode());
+  while (session.Work()) {
+  }
+  EXPECT_TRUE(session.status().ok()) << session.status();
+  EXPECT_EQ(session.stats().sent.changesets, 1);
+  EXPECT_EQ(a.asked, Replica::Tables{"note"});
 }
 
 TEST(Session, ADryRunTellsWhatASessionDoes) {
@@ -353,9 +395,10 @@ TEST(Session, ADryRunOfDifferentSchemas) {
   Session peer(&b, {});
   MemoryLink(&dry, &peer).Run();
   EXPECT_TRUE(dry.finished() && peer.finished()) << dry.status() << peer.status();
-  EXPECT_EQ(dry.left_out().size(), 1);
+  EXPECT_EQ(dry.kept_here().size(), 1);
   EXPECT_EQ(dry.stats().sent.transactions, 1);
-  EXPECT_TRUE(dry.dry_run().receives_more);
+  EXPECT_EQ(dry.dry_run().most_to_receive, 1);
+  EXPECT_FALSE(dry.dry_run().receives_more);
   EXPECT_EQ(a.log().size() + b.log().size(), 2);
 }
 

@@ -312,6 +312,22 @@ TEST(SqliteSession, LockedAndLater) {
   EXPECT_TRUE(Sync(&a, &b).equal);
 }
 
+// Names are compared, and sent, in one encoding.
+TEST(SqliteSession, DatabasesOfAnotherTextEncoding) {
+  Db a;
+  Db b;
+  a.Do(std::string("PRAGMA encoding = 'UTF-16le';") + kTables + Fill(0, 10));
+  b.Do(kTables);
+  SqliteReplica replica_a(a.handle(), 0.1);
+  SqliteReplica replica_b(b.handle(), 0.1);
+  Schema schema_a;
+  Schema schema_b;
+  ASSERT_TRUE(replica_a.GetSchema(&schema_a).ok() && replica_b.GetSchema(&schema_b).ok());
+  EXPECT_EQ(schema_a, schema_b);
+  EXPECT_TRUE(Sync(&a, &b).equal);
+  EXPECT_EQ(b.Int("SELECT count(*) FROM note"), 10);
+}
+
 TEST(SqliteSession, OtherTables) {
   Db a;
   Db b;
@@ -319,35 +335,55 @@ TEST(SqliteSession, OtherTables) {
   b.Do(
       "CREATE TABLE note(id INTEGER PRIMARY KEY NOT NULL, body TEXT, title TEXT, extra);"
       "SELECT crsql_as_crr('note'); INSERT INTO note VALUES (77, 'b', 't', 'e')");
-  // b takes table note of a; a takes nothing of b's, whose note has a column more.
+  // a keeps what b has in a column more, b keeps a's table tag.
   Outcome o = Sync(&a, &b);
   ASSERT_TRUE(o.a.ok() && o.b.ok()) << o.a << o.b;
   EXPECT_FALSE(o.equal);
-  EXPECT_EQ(a.Int("SELECT count(*) FROM note"), 10);
+  EXPECT_EQ(a.Int("SELECT count(*) FROM note"), 11);
   EXPECT_EQ(b.Int("SELECT count(*) FROM note"), 11);
+  EXPECT_EQ(a.Get("SELECT \"table\", cid, val FROM crsql_parked"), "'note'|'extra'|'e'");
+  EXPECT_EQ(b.Get("SELECT \"table\", cid, val FROM crsql_parked"), "'tag'|'color'|1");
   b.Do("CREATE TABLE tag(name TEXT PRIMARY KEY NOT NULL, color); SELECT crsql_as_crr('tag')");
   a.Do("ALTER TABLE note ADD COLUMN extra; SELECT crsql_as_crr('note')");
   o = Sync(&a, &b);
   ASSERT_TRUE(o.equal) << o.a << o.b;
+  EXPECT_EQ(o.stats_a.sent.rows + o.stats_b.sent.rows, 0);  // it was here
+  EXPECT_EQ(Digest(&a), Digest(&b));
   EXPECT_EQ(a.Get("SELECT title, extra FROM note WHERE id = 77"), "'t'|'e'");
   EXPECT_EQ(b.Int("SELECT count(*) FROM note, tag"), 11);
 }
 
-// Who has a table that the other dropped asks for the rest by name, and is sent nothing twice.
+// What a replica knows that has dropped a table is of all else. Who still has the table is sent the
+// rest again until it has dropped it, too, or has heard of it from another; none of it is news.
 TEST(SqliteSession, ATableThatOneHasDropped) {
   Db a;
   Db b;
-  a.Do(kTables + Fill(0, 100) + "INSERT INTO tag VALUES ('red', 1)");
-  b.Do(kTables);
+  Db c;
+  for (Db* db : {&a, &b, &c}) db->Do(kTables);
+  a.Do(Fill(0, 100) + "INSERT INTO tag VALUES ('red', 1)");
   ASSERT_TRUE(Sync(&a, &b).equal);
+  ASSERT_TRUE(Sync(&b, &c).equal);
   a.Do("DROP TABLE tag");
   a.Do(Fill(200, 210));
+  b.Do("INSERT INTO tag VALUES ('blue', 2)");
   for (const uint64_t rows : {10, 0}) {
     const Outcome o = Sync(&a, &b);
     ASSERT_TRUE(o.a.ok() && o.b.ok()) << o.a << o.b;
-    EXPECT_EQ(o.stats_a.sent.rows, rows);
+    EXPECT_EQ(o.stats_b.rows_changed, rows);
+    EXPECT_LE(o.stats_a.sent.rows, 11);
   }
-  EXPECT_EQ(b.Int("SELECT count(*) FROM note, tag"), 110);
+  EXPECT_EQ(b.Int("SELECT count(*) FROM note"), 110);
+  EXPECT_EQ(b.Get("SELECT group_concat(name) FROM (SELECT name FROM tag ORDER BY name)"),
+            "'blue,red'");
+  // It is kept where the table was dropped, and passed on.
+  EXPECT_EQ(a.Get("SELECT val FROM crsql_parked"), "2");
+  ASSERT_TRUE(Sync(&a, &c).a.ok());
+  EXPECT_EQ(c.Get("SELECT group_concat(name) FROM (SELECT name FROM tag ORDER BY name)"),
+            "'blue,red'");
+  b.Do("DROP TABLE tag");
+  Sync(&a, &b);
+  EXPECT_EQ(Sync(&a, &b).stats_a.sent.rows, 0);
+  EXPECT_EQ(Digest(&a), Digest(&b));
 }
 
 }  // namespace
