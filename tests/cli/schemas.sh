@@ -153,6 +153,18 @@ lacks out 'n ä'
 is "$(sql strict.db 'SELECT id, m FROM t ORDER BY id' | tr '\t\n' ',;')" '1,;2,7;'
 is "$(sql strict.db 'SELECT hex(CAST("n ä" AS TEXT)) FROM t WHERE id = 1')" "$(sql strict.db "SELECT hex('ü')")"
 
+# A new copy made with the new name has never had the old one, under which this comes. Once the other
+# has the new name, too, their digests show it, and everything is exchanged once.
+make_db old.db 'CREATE TABLE n(id INTEGER PRIMARY KEY NOT NULL, body TEXT)'
+make_db new.db 'CREATE TABLE n(id INTEGER PRIMARY KEY NOT NULL, content TEXT)'
+expect 0 init old.db
+expect 0 init new.db
+sql old.db "INSERT INTO n VALUES(1, 'x')"
+expect 1 sync old.db new.db
+sql old.db 'ALTER TABLE n RENAME COLUMN body TO content'
+expect 0 sync old.db new.db
+is "$(sql new.db 'SELECT content FROM n')" x
+
 # Live: what is written for a column that is not there is kept at once.
 start
 serve b.db
