@@ -117,9 +117,10 @@ Status LoadSchemas(Session* s) {
               " have no table in common and nothing of each other: are they the right databases?"};
 }
 
+// Of columns that the table has.
 bool KeepsOf(const std::vector<Parked>& parked, const std::string& table) {
   return std::any_of(parked.begin(), parked.end(),
-                     [&](const Parked& p) { return p.table == table; });
+                     [&](const Parked& p) { return p.table == table && p.columns.empty(); });
 }
 
 // Equal digests mean equal replicas. Where tables differ, or something is kept for later, only the

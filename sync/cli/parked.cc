@@ -1,6 +1,8 @@
 #include "sync/cli/parked.h"
 
 #include <cstdio>
+#include <set>
+#include <utility>
 
 namespace tributary::cli {
 namespace {
@@ -8,26 +10,81 @@ namespace {
 constexpr int kShownName = 60;
 constexpr int kShownLine = 400;
 
-// With whether the table is there, whether it is replicated, and whether the column is there, which
-// a row's own record needs not.
-constexpr std::string_view kParkedSql =
-    "SELECT p.\"table\", p.cid, p.reason, count(*),"
-    " EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = p.\"table\"),"
-    " EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = p.\"table\""
-    "  AND substr(name, -13) = '__crsql_itrig') AS replicated,"
-    " p.cid = '-1' OR EXISTS (SELECT 1 FROM pragma_table_info(p.\"table\") WHERE name = p.cid)"
-    "  AS has_place"
-    " FROM crsql_parked AS p GROUP BY 1, 3, 2";
+// What is kept of one column, or of a row's own record, and what there is of its place.
+struct Cells {
+  std::string table;
+  std::string column;
+  int64_t count = 0;
+  bool has_table = false;
+  bool is_replicated = false;
+  bool has_column = false;
+};
 
-std::string Until(const std::string& path, const Statement& s) {
-  const std::string table = QuoteName(s.Text(0));
-  const std::string init = "tributary init " + path + " " + std::string(s.Text(0));
-  if (s.Int(4) == 0) return "the table is there: CREATE TABLE " + table + "(...), then " + init;
-  if (s.Int(5) == 0) return "the table is replicated: " + init;
-  if (s.Int(6) == 0) {
-    return "the table has it: ALTER TABLE " + table + " ADD COLUMN " + QuoteName(s.Text(1));
+constexpr std::string_view kPlaceSql =
+    "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1),"
+    " EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1"
+    "  AND substr(name, -13) = '__crsql_itrig'),"
+    " ?2 = '-1' OR EXISTS (SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2)";
+
+// From one column to the next by their keys (ext/parking.h): crsql_parked would have each value in
+// memory. The keys are bytes, as text in them need not be in the database's encoding.
+Status LoadCells(const Database& db, std::vector<Cells>* all) {
+  Statement next = db.Prepare(
+      "SELECT key FROM crsql_rows WHERE table_id = -1 AND key > ?1 ORDER BY key LIMIT 1");
+  Statement count =
+      db.Prepare("SELECT count(*) FROM crsql_rows WHERE table_id = -1 AND key >= ?1 AND key < ?2");
+  Statement place = db.Prepare(kPlaceSql);
+  std::string end;
+  for (;;) {
+    if (!next.BindBlob(1, end).Step()) return next.status();
+    const std::string key(next.Bytes(0));
+    next.Reset();
+    const size_t table_end = key.find('\0');
+    const size_t column_end = key.find('\0', table_end + 1);
+    if (table_end == std::string::npos || column_end == std::string::npos) {
+      return {ExitCode::kFailed,
+              db.path() + ": what is kept for later is damaged; see tributary check"};
+    }
+    Cells& c = all->emplace_back();
+    c.table = key.substr(0, table_end);
+    c.column = key.substr(table_end + 1, column_end - table_end - 1);
+    end = key.substr(0, column_end) + '\1';
+    count.BindBlob(1, key).BindBlob(2, end);
+    if (count.Step()) c.count = count.Int(0);
+    count.Reset();
+    TRIBUTARY_RETURN_IF_ERROR(count.status());
+    place.BindText(1, c.table).BindText(2, c.column);
+    if (place.Step()) {
+      c.has_table = place.Int(0) != 0;
+      c.is_replicated = place.Int(1) != 0;
+      c.has_column = place.Int(2) != 0;
+    }
+    place.Reset();
+    TRIBUTARY_RETURN_IF_ERROR(place.status());
   }
-  return "it fits: " + std::string(s.Text(2));
+}
+
+Status LoadReason(const Database& db, const Cells& c, std::string* reason) {
+  Statement s = db.Prepare("SELECT reason FROM crsql_parked WHERE \"table\" = ?1 AND cid = ?2");
+  if (s.BindText(1, c.table).BindText(2, c.column).Step()) *reason = s.Text(0);
+  return s.status();
+}
+
+Status Until(const Database& db, const std::string& path, const Cells& c, std::string* until) {
+  const std::string init = "tributary init " + path + " " + c.table;
+  if (!c.has_table) {
+    *until = "the table is there: CREATE TABLE " + QuoteName(c.table) + "(...), then " + init;
+  } else if (!c.is_replicated) {
+    *until = "the table is replicated: " + init;
+  } else if (!c.has_column) {
+    *until = "the table has it: ALTER TABLE " + QuoteName(c.table) + " ADD COLUMN " +
+             QuoteName(c.column);
+  } else {
+    std::string reason;
+    TRIBUTARY_RETURN_IF_ERROR(LoadReason(db, c, &reason));
+    *until = "it fits: " + reason;
+  }
+  return {};
 }
 
 std::string Line(const Parked& p) {
@@ -43,45 +100,47 @@ std::string Line(const Parked& p) {
 
 Status LoadParked(const Database& db, const std::string& path, std::vector<Parked>* parked) {
   parked->clear();
-  Statement s = db.Prepare(kParkedSql);
-  while (s.Step()) {
-    const bool lacks_column = s.Int(5) != 0 && s.Int(6) == 0;
-    std::string until = Until(path, s);
-    // All columns that a table lacks are in one line.
-    if (!parked->empty() && parked->back().table == s.Text(0)) {
-      Parked& last = parked->back();
-      if (lacks_column && !last.columns.empty()) {
-        last.cells += s.Int(3);
-        last.columns.emplace_back(s.Text(1));
-        last.until =
-            "the table has them: ALTER TABLE " + QuoteName(last.table) + " ADD COLUMN ... for each";
-        continue;
-      }
-      if (last.until == until) {
-        last.cells += s.Int(3);
-        continue;
-      }
+  std::vector<Cells> all;
+  TRIBUTARY_RETURN_IF_ERROR(LoadCells(db, &all));
+  for (const Cells& c : all) {
+    const bool lacks_column = c.is_replicated && !c.has_column;
+    Parked* last = parked->empty() ? nullptr : &parked->back();
+    if (last != nullptr && last->table != c.table) last = nullptr;
+    if (last != nullptr && (!c.is_replicated || (lacks_column && !last->columns.empty()))) {
+      last->cells += c.count;
+      if (!lacks_column) continue;
+      last->columns.push_back(c.column);
+      last->until =
+          "the table has them: ALTER TABLE " + QuoteName(c.table) + " ADD COLUMN ... for each";
+      continue;
     }
-    Parked& p = parked->emplace_back();
-    p.table = s.Text(0);
-    if (lacks_column) p.columns.emplace_back(s.Text(1));
-    p.cells = s.Int(3);
-    p.until = std::move(until);
+    std::string until;
+    TRIBUTARY_RETURN_IF_ERROR(Until(db, path, c, &until));
+    if (last != nullptr && last->until == until) {
+      last->cells += c.count;
+      continue;
+    }
+    Parked p{.table = c.table, .columns = {}, .cells = c.count, .until = std::move(until)};
+    if (lacks_column) p.columns.push_back(c.column);
+    parked->push_back(std::move(p));
   }
-  return s.status();
+  return {};
 }
 
 Status CatchUp(const Database& db) {
-  std::vector<std::string> tables;
+  std::set<std::string> tables;
+  std::vector<Cells> all;
+  TRIBUTARY_RETURN_IF_ERROR(LoadCells(db, &all));
+  for (const Cells& c : all) {
+    if (c.is_replicated && c.has_column) tables.insert(c.table);
+  }
   Statement s = db.Prepare(
       "SELECT tbl_name FROM sqlite_schema AS t WHERE type = 'trigger'"
       " AND substr(name, -13) = '__crsql_itrig' AND (name <> tbl_name || '__crsql_itrig'"
       " OR EXISTS (SELECT name FROM pragma_table_info(tbl_name) WHERE pk = 0 EXCEPT"
       "  SELECT c.name FROM crsql_columns c JOIN crsql_tables r ON r.id = c.table_id"
-      "  WHERE r.name = t.tbl_name)"
-      " OR tbl_name IN (SELECT \"table\" FROM (" +
-      std::string(kParkedSql) + ") WHERE has_place))");
-  while (s.Step()) tables.emplace_back(s.Text(0));
+      "  WHERE r.name = t.tbl_name))");
+  while (s.Step()) tables.emplace(s.Text(0));
   TRIBUTARY_RETURN_IF_ERROR(s.status());
   for (const std::string& table : tables) {
     // One that cannot be taken up now is not this one's business: who writes to it is told why.

@@ -134,6 +134,58 @@ expect 0 sync a.db b.db
 has out 'equal'
 is "$(sql b.db 'SELECT priority FROM note WHERE id = 1')" 5
 
+# A value that a STRICT type refuses, another key, and names in another encoding.
+make_db loose.db 'CREATE TABLE t(id INTEGER PRIMARY KEY NOT NULL, "n ä" TEXT, m TEXT); CREATE TABLE k(a TEXT PRIMARY KEY NOT NULL, v)'
+make_db strict.db "PRAGMA encoding = 'UTF-16le'; CREATE TABLE t(id INTEGER PRIMARY KEY NOT NULL, m INT) STRICT;
+  CREATE TABLE k(a TEXT NOT NULL, b TEXT NOT NULL DEFAULT '', v, PRIMARY KEY(a, b))"
+expect 0 init loose.db
+expect 0 init strict.db
+sql loose.db "INSERT INTO t VALUES(1, 'ü', 'x'), (2, NULL, '7'); INSERT INTO k VALUES('k', 1)"
+expect 1 sync loose.db strict.db
+has out 'cells of t.n ä, until the table has it: ALTER TABLE "t" ADD COLUMN "n ä"'
+has out 'cell of t, until it fits: '
+has out 'of k, until it fits: '
+has out 'another primary key'
+is "$(sql strict.db 'SELECT id FROM t ORDER BY id')" 2 # a row of which nothing fits waits, too
+sql strict.db 'ALTER TABLE t ADD COLUMN "n ä" TEXT'
+expect 1 sync loose.db strict.db
+lacks out 'n ä'
+is "$(sql strict.db 'SELECT id, m FROM t ORDER BY id' | tr '\t\n' ',;')" '1,;2,7;'
+is "$(sql strict.db 'SELECT hex(CAST("n ä" AS TEXT)) FROM t WHERE id = 1')" "$(sql strict.db "SELECT hex('ü')")"
+
+# A new copy made with the new name has never had the old one, under which this comes. Once the other
+# has the new name, too, their digests show it, and everything is exchanged once.
+make_db old.db 'CREATE TABLE n(id INTEGER PRIMARY KEY NOT NULL, body TEXT)'
+make_db new.db 'CREATE TABLE n(id INTEGER PRIMARY KEY NOT NULL, content TEXT)'
+expect 0 init old.db
+expect 0 init new.db
+sql old.db "INSERT INTO n VALUES(1, 'x')"
+expect 1 sync old.db new.db
+sql old.db 'ALTER TABLE n RENAME COLUMN body TO content'
+expect 0 sync old.db new.db
+is "$(sql new.db 'SELECT content FROM n')" x
+
+# Live: what is written for a column that is not there is kept at once.
+start
+serve b.db
+"$TRIBUTARY" sync a.db "tcp://127.0.0.1:$port" --live >live.out 2>live.err </dev/null &
+live=$!
+sql --timeout 20 a.db 'UPDATE note SET priority = 77 WHERE id = 2'
+for _ in $(seq 100); do
+  [ "$(sql --timeout 20 b.db 'SELECT count(*) FROM crsql_parked WHERE val = 77')" = 0 ] || break
+  sleep 0.1
+done
+is "$(sql --timeout 20 b.db 'SELECT count(*) FROM crsql_parked WHERE val = 77')" 1
+kill -INT "$live"
+wait "$live"
+is $? 1
+empty live.err
+has live.out 'kept for later there'
+stop_server
+upgrade b.db
+expect 0 sync a.db b.db
+is "$(sql b.db 'SELECT priority FROM note WHERE id = 2')" 77
+
 # All tables renamed: still the same database. A wrong one is refused, and nothing has changed.
 sql a.db 'ALTER TABLE note RENAME TO memo; ALTER TABLE tag RENAME TO label; ALTER TABLE list RENAME TO folder'
 sql b.db "UPDATE note SET priority = 6 WHERE id = 1"
