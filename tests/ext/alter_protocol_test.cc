@@ -87,6 +87,7 @@ TEST_F(AlterProtocol, DroppedAndAddedAgainIsAnotherColumn) {
   EXPECT_EQ(ChangesText(db_, "cid = 'b'"), "");
   db_.Do("UPDATE foo SET b = 5 WHERE a = 1");
   EXPECT_EQ(ChangesText(db_, "cid = 'b'"), "foo 010901 b 5 2 3 me 1 0");
+  EXPECT_EQ(ChangesText(db_, "pk = x'010902'"), "foo 010902 c 6 2 2 me 1 0") << "others stay";
 }
 
 TEST_F(AlterProtocol, MadeAnew) {
@@ -102,6 +103,28 @@ TEST_F(AlterProtocol, MadeAnew) {
   Sync();
   EXPECT_EQ(db_.Get("SELECT a, c, d FROM foo"), TableText(peer_, "foo"));
   EXPECT_EQ(db_.Get("SELECT crsql_digest()"), peer_.Get("SELECT crsql_digest()"));
+}
+
+// Columns keep their clocks wherever they are in the new table, and whatever comes later.
+TEST_F(AlterProtocol, MadeAnewInAnotherOrder) {
+  const std::string before = ChangesText(db_);
+  Alter(db_,
+        "CREATE TABLE foo2(c, a INTEGER PRIMARY KEY NOT NULL, b); INSERT INTO foo2(a, b, c) SELECT "
+        "a, b, c FROM foo; DROP TABLE foo; ALTER TABLE foo2 RENAME TO foo");
+  EXPECT_EQ(ChangesText(db_), before);
+  db_.Do("UPDATE foo SET b = 9 WHERE a = 1");
+  EXPECT_EQ(ChangesText(db_, "db_version > 2"), "foo 010901 b 9 2 3 me 1 0");
+  peer_.Do("UPDATE foo SET c = 7 WHERE a = 3");
+  Sync();
+  EXPECT_EQ(db_.Get("SELECT a, b, c FROM foo ORDER BY a"), "1|9|3\n2|3|6\n3|4|7");
+  db_.Do("ALTER TABLE foo RENAME b TO e; ALTER TABLE foo ADD d; UPDATE foo SET d = 5 WHERE a = 1");
+  EXPECT_EQ(ChangesText(db_, "pk = x'010901'"),
+            "foo 010901 c 3 1 1 me 1 1\nfoo 010901 e 9 2 3 me 1 0\nfoo 010901 d 5 1 4 me 1 0");
+  Alter(db_, "ALTER TABLE foo DROP COLUMN d; ALTER TABLE foo RENAME COLUMN e TO f");
+  EXPECT_EQ(ChangesText(db_, "pk = x'010901'"),
+            "foo 010901 c 3 1 1 me 1 1\nfoo 010901 f 9 2 3 me 1 0");
+  Alter(db_, "ALTER TABLE foo DROP COLUMN c; ALTER TABLE foo ADD COLUMN c");
+  EXPECT_EQ(ChangesText(db_, "pk = x'010901'"), "foo 010901 f 9 2 3 me 1 0");
 }
 
 TEST_F(AlterProtocol, MadeAnewWithAnotherKeyItIsNew) {
