@@ -206,9 +206,16 @@ Status Table::NoteRenames(std::vector<KnownColumn>* known) {
   }
   std::vector<std::string> names;
   TRIBUTARY_RETURN_IF_ERROR(ReadUpdateTrigger(db_, name_, &names));
+  if (names.empty()) return {};  // it is being made
   std::erase_if(names, [this](const std::string& name) {
     return absl::c_any_of(key_, [&](const KeyColumn& k) { return k.name == name; });
   });
+  // Of those that the catalog has had since the trigger was made: ALTER TABLE adds at the end.
+  for (const DataColumn& d : columns_) {
+    if (names.size() < known->size() && !absl::c_linear_search(names, d.name)) {
+      names.push_back(d.name);
+    }
+  }
   if (names.size() != known->size()) return {};
   for (size_t i = 0; i < names.size(); i++) {
     is_outdated_ = is_outdated_ || (*known)[i].name != names[i];
