@@ -136,9 +136,6 @@ Status Table::LoadCatalog() {
     known.push_back({static_cast<ColumnId>(s.Int(0)), std::string(s.Text(1)), last});
   }
   if (traits_.has_history) TRIBUTARY_RETURN_IF_ERROR(LoadHistory(&known));
-  if (traits_.is_altering || (is_reordered_ && traits_.has_update_trigger)) {
-    TRIBUTARY_RETURN_IF_ERROR(LoadNamesOfTriggers(&known));
-  }
   for (const KnownColumn& k : known) last = std::max({last, k.layout, k.gone});
   for (uint32_t number = 0; number <= last; number++) {
     Layout layout;
@@ -149,6 +146,8 @@ Status Table::LoadCatalog() {
   }
   next_column_id_ = known.empty() ? 0 : known.back().id + 1;
   std::erase_if(known, [](const KnownColumn& k) { return k.gone != 0; });
+  if (traits_.is_altering) TRIBUTARY_RETURN_IF_ERROR(LoadNamesInAlteration(&known));
+  TRIBUTARY_RETURN_IF_ERROR(NoteRenames(&known));
   MapColumns(known);
   is_outdated_ = is_outdated_ || traits_.is_renamed || traits_.is_altering ||
                  !new_columns_.empty() || !lost_columns_.empty() || !traits_.has_update_trigger;
@@ -181,59 +180,75 @@ Status Table::LoadHistory(std::vector<KnownColumn>* known) {
   }
 }
 
-// SQLite keeps the names in our triggers up to date (ext/triggers.h).
-Status Table::LoadNamesOfTriggers(std::vector<KnownColumn>* known) const {
+// SQLite keeps the names in our triggers up to date (ext/triggers.h). The columns come in the order
+// of the schema.
+Status Table::LoadNamesInAlteration(std::vector<KnownColumn>* known) const {
   std::vector<std::pair<ColumnId, std::string>> names;
-  if (traits_.is_altering) {
-    TRIBUTARY_RETURN_IF_ERROR(ReadAlterTriggers(db_, name_, &names));
-  } else {
-    std::vector<std::string> in_order;
-    TRIBUTARY_RETURN_IF_ERROR(ReadUpdateTrigger(db_, *this, &in_order));
-    for (const KnownColumn& k : *known) {
-      if (k.gone == 0 && names.size() < in_order.size()) {
-        names.emplace_back(k.id, in_order[names.size()]);
-      }
+  TRIBUTARY_RETURN_IF_ERROR(ReadAlterTriggers(db_, name_, &names));
+  const auto named = [&names](const KnownColumn& k) {
+    return absl::c_find_if(names, [&](const auto& n) { return n.first == k.id; });
+  };
+  for (KnownColumn& k : *known) {
+    if (named(k) != names.end()) k.name = named(k)->second;
+  }
+  absl::c_sort(*known, [&](const KnownColumn& a, const KnownColumn& b) {
+    return std::pair(named(a), a.id) < std::pair(named(b), b.id);
+  });
+  return {};
+}
+
+// What columns have been renamed to since the catalog was written: while our update trigger stands,
+// SQLite keeps the names in it up to date, and lets none of these columns be dropped.
+Status Table::NoteRenames(std::vector<KnownColumn>* known) {
+  const auto has_name = [](const DataColumn& d, const KnownColumn& k) { return d.name == k.name; };
+  if (!traits_.has_update_trigger ||
+      std::mismatch(columns_.begin(), columns_.end(), known->begin(), known->end(), has_name)
+              .second == known->end()) {
+    return {};
+  }
+  std::vector<std::string> names;
+  TRIBUTARY_RETURN_IF_ERROR(ReadUpdateTrigger(db_, name_, &names));
+  if (names.empty()) return {};  // it is being made
+  std::erase_if(names, [this](const std::string& name) {
+    return absl::c_any_of(key_, [&](const KeyColumn& k) { return k.name == name; });
+  });
+  // Of those that the catalog has had since the trigger was made: ALTER TABLE adds at the end.
+  for (const DataColumn& d : columns_) {
+    if (names.size() < known->size() && !absl::c_linear_search(names, d.name)) {
+      names.push_back(d.name);
     }
   }
-  for (KnownColumn& k : *known) {
-    const auto now = absl::c_find_if(names, [&](const auto& n) { return n.first == k.id; });
-    if (now != names.end()) k.name = now->second;
+  if (names.size() != known->size()) return {};
+  for (size_t i = 0; i < names.size(); i++) {
+    is_outdated_ = is_outdated_ || (*known)[i].name != names[i];
+    (*known)[i].name = std::move(names[i]);
   }
   return {};
 }
 
-// While our update trigger stands, the replicated columns are the schema's first ones: ALTER TABLE
-// adds at the end and renames in place, and SQLite lets none be dropped that a trigger names. Else
-// they are those whose names are known; in an alteration in the order of their ids, as a column
-// that was dropped and added again comes after those that stayed, and is another one. Where a table
-// was made anew with another order, the triggers know the names.
+// By name. In an alteration also by their order before it: those that stayed come first, and one
+// that was dropped and added again is another one.
 void Table::MapColumns(const std::vector<KnownColumn>& known) {
   std::vector<DataColumn> schema = std::exchange(columns_, {});
-  std::vector<bool> taken(schema.size());
-  const bool by_position =
-      traits_.has_update_trigger && !is_reordered_ && known.size() <= schema.size();
-  const bool in_order = traits_.is_altering && !is_reordered_;
+  std::vector<bool> stayed(known.size());
   size_t next = 0;
-  for (size_t k = 0; k < known.size(); k++) {
-    size_t i = k;
-    if (!by_position) {
-      i = in_order ? next : 0;
-      while (i < schema.size() && schema[i].name != known[k].name) i++;
-    }
-    if (i == schema.size() || taken[i]) {
-      lost_columns_.push_back(known[k].id);
+  for (size_t i = 0; i < schema.size(); i++) {
+    size_t k = traits_.is_altering ? next : 0;
+    while (k < known.size() && known[k].name != schema[i].name) k++;
+    next = k + 1;
+    if (k >= known.size()) {
+      new_columns_.push_back(schema[i].name);
       continue;
     }
-    is_reordered_ = is_reordered_ || i < next;
-    next = i + 1;
-    taken[i] = true;
-    is_outdated_ = is_outdated_ || schema[i].name != known[k].name;
+    stayed[k] = true;
     schema[i].id = known[k].id;
     schema[i].layout = known[k].layout;
-    columns_.push_back(schema[i]);
+    schema[i].place = i;
+    columns_.push_back(std::move(schema[i]));
   }
-  for (size_t i = 0; i < schema.size(); i++) {
-    if (!taken[i]) new_columns_.push_back(schema[i].name);
+  absl::c_sort(columns_, [](const DataColumn& a, const DataColumn& b) { return a.id < b.id; });
+  for (size_t k = 0; k < known.size(); k++) {
+    if (!stayed[k]) lost_columns_.push_back(known[k].id);
   }
 }
 

@@ -29,6 +29,7 @@ struct KeyColumn {
 struct DataColumn {
   ColumnId id = 0;
   uint32_t layout = 0;  // the first that has it
+  size_t place = 0;     // in the schema, among those that are no key
   std::string name;
   Affinity affinity = Affinity::kBlob;
   // What to insert where the row arrives before this cell: a literal for a NOT NULL column without
@@ -166,6 +167,7 @@ class Table {
   // `columns`: all of the table, generated ones included.
   void FindRowidName(const std::vector<std::string>& columns);
   Status LoadCatalog();
+  Status NoteRenames(std::vector<KnownColumn>* known);
   void MapColumns(const std::vector<KnownColumn>& known);
   // The conflict clause of statements that write one row. A failing statement must leave nothing
   // behind: ABORT. Without user triggers a row is not touched before its constraints have been

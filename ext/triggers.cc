@@ -56,7 +56,7 @@ Status SelectTriggers(sqlite3* db, std::string_view table, std::string_view suff
       "SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE "
       "NOCASE AND name LIKE '_%\\_\\_crsql\\_' || ?2 ESCAPE '\\' "
       // Not those of ordered lists (fract_index.cc).
-      "AND name NOT LIKE '\\_\\_crsql\\_%' ESCAPE '\\'"));
+      "AND name NOT LIKE '\\_\\_crsql\\_%' ESCAPE '\\' ORDER BY rowid"));
   s->BindText(1, table);
   s->BindText(2, suffix);
   return {};
@@ -94,10 +94,14 @@ Status CreateReplaceTrigger(sqlite3* db, const Table& t) {
                 absl::StrCat("crsql_before_replace(", t.id(), ", ", Refs("NEW", t.key()), ")"));
 }
 
-// The one for the row comes last: SQLite runs the newest trigger first, and a row that has moved
-// must have arrived before its cells are reported.
+// Those of columns in the order of the schema, which ReadAlterTriggers tells by the order in which
+// they were made. The one for the row comes last: SQLite runs the newest trigger first, and a row
+// that has moved must have arrived before its cells are reported.
 Status CreateAlterTriggers(sqlite3* db, const Table& t) {
-  for (const DataColumn& d : t.columns()) {
+  std::vector<DataColumn> columns = t.columns();
+  std::sort(columns.begin(), columns.end(),
+            [](const DataColumn& a, const DataColumn& b) { return a.place < b.place; });
+  for (const DataColumn& d : columns) {
     TRIBUTARY_RETURN_IF_ERROR(Create(
         db, t, absl::StrCat("a", d.id, "trig"),
         absl::StrCat("AFTER UPDATE OF ", QuoteName(d.name), On(t)),
@@ -128,27 +132,20 @@ Status ReadAlterTriggers(sqlite3* db, std::string_view table,
   }
 }
 
-Status ReadUpdateTrigger(sqlite3* db, const Table& t, std::vector<std::string>* names) {
+Status ReadUpdateTrigger(sqlite3* db, std::string_view table, std::vector<std::string>* names) {
   Statement s;
+  TRIBUTARY_RETURN_IF_ERROR(SelectTriggers(db, table, "utrig", &s));
   bool row;
-  TRIBUTARY_RETURN_IF_ERROR(SelectTriggers(db, t.name(), "utrig", &s));
   TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
-  std::string_view sql = row ? s.Text(1) : "";
-  absl::ConsumePrefix(&sql, "CREATE TRIGGER ");
-  TakeQuoted(&sql);
-  absl::ConsumePrefix(&sql, " AFTER UPDATE ON ");
-  TakeQuoted(&sql);
-  // All quotes left are around the names of columns.
-  for (;;) {
-    const size_t at = sql.find('"');
-    if (at == std::string_view::npos) return {};
+  if (!row) return {};
+  std::string_view sql = s.Text(1);
+  for (size_t at; (at = sql.find('"')) != std::string_view::npos;) {
     const bool is_new = absl::EndsWith(sql.substr(0, at), "NEW.");
     sql.remove_prefix(at);
     std::string name = TakeQuoted(&sql);
-    const bool is_key = std::any_of(t.key().begin(), t.key().end(),
-                                    [&](const KeyColumn& k) { return k.name == name; });
-    if (is_new && !is_key) names->push_back(std::move(name));
+    if (is_new) names->push_back(std::move(name));
   }
+  return {};
 }
 
 Status DropTriggers(sqlite3* db, std::string_view table, std::string_view suffix) {

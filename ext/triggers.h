@@ -26,12 +26,13 @@ Status CreateTriggers(sqlite3* db, const Table& table);
 Status CreateReplaceTrigger(sqlite3* db, const Table& table);
 // Makes those of an alteration.
 Status CreateAlterTriggers(sqlite3* db, const Table& table);
-// The present name of each column, by its trigger of an alteration. A column that was dropped keeps
-// its last.
+// The present name of each column, by its trigger of an alteration, in the order that the schema
+// had when it began. A column that was dropped keeps its last.
 Status ReadAlterTriggers(sqlite3* db, std::string_view table,
                          std::vector<std::pair<ColumnId, std::string>>* names);
-// The columns that the update trigger reports, under their present names.
-Status ReadUpdateTrigger(sqlite3* db, const Table& table, std::vector<std::string>* names);
+// The present names of the key's columns and of those that the update trigger reports; these in the
+// order of their numbers.
+Status ReadUpdateTrigger(sqlite3* db, std::string_view table, std::vector<std::string>* names);
 // Drops our triggers on a table, whatever its name was when they were made. `suffix` is a LIKE
 // pattern for what comes behind "__crsql_".
 Status DropTriggers(sqlite3* db, std::string_view table, std::string_view suffix);

@@ -396,6 +396,17 @@ TEST_F(Alter, RenamedTables) {
   db_.Do("CREATE TABLE foo(a INTEGER PRIMARY KEY)");
 }
 
+// The catalog has the column already, the update trigger not yet.
+TEST_F(Alter, AddColumnAndRenameItInATransaction) {
+  db_.Do("BEGIN; INSERT INTO foo VALUES(1, 2, 3)");
+  db_.Do(kAddD);
+  db_.Do(kAgain);
+  db_.Do("UPDATE foo SET d = 8; ALTER TABLE foo RENAME COLUMN d TO e; SELECT crsql_as_crr('foo')");
+  db_.Do("UPDATE foo SET c = 4; COMMIT");
+  EXPECT_EQ(ChangesText(db_, "cid = 'e'"), "foo 010901 e 8 2 1 me 1 5");
+  EXPECT_EQ(db_.Get("SELECT name FROM crsql_columns ORDER BY id"), "'b'\n'c'\n'e'");
+}
+
 // The transaction has asked for its tables, but not yet for this one, when that gets another name.
 TEST_F(Alter, RenamedInATransactionThatWroteOthers) {
   db_.Do("CREATE TABLE t(k INTEGER PRIMARY KEY, v); SELECT crsql_as_crr('t')");

@@ -1,4 +1,4 @@
-// One random history: its seed and size, what it counts, and how it fails. There are three kinds:
+// One random history: its seed and size, what it counts, and how it fails. There are four kinds:
 //
 // - oracle: simple tables and structured writes; a naive model says exactly what crsql_changes
 //   and the tables must hold on every replica after every step;
@@ -6,7 +6,9 @@
 //   crsql_changes and by changesets; what a replica claims to know it must know, and in the end all
 //   replicas must be equal bit for bit;
 // - twin: the same random script on plain SQLite and on replicated tables; every statement must
-//   give the same rows, counts, rowids and errors.
+//   give the same rows, counts, rowids and errors;
+// - schema: replicas that take the same steps of a schema at different times, with writes and
+//   deliveries in between, and must be equal once all have taken the last one.
 #ifndef TRIBUTARY_TESTS_SIM_EPISODE_H_
 #define TRIBUTARY_TESTS_SIM_EPISODE_H_
 
@@ -51,6 +53,7 @@ class Failure : public std::runtime_error {
 void RunOracle(Episode* episode);
 void RunWild(Episode* episode);
 void RunTwin(Episode* episode);
+void RunSchema(Episode* episode);
 
 }  // namespace tributary::sim
 

@@ -23,7 +23,8 @@ struct Kind {
   const char* name;
   void (*run)(Episode*);
 };
-constexpr Kind kKinds[] = {{"oracle", RunOracle}, {"wild", RunWild}, {"twin", RunTwin}};
+constexpr Kind kKinds[] = {
+    {"oracle", RunOracle}, {"wild", RunWild}, {"twin", RunTwin}, {"schema", RunSchema}};
 
 struct Options {
   uint64_t seed = 1;
@@ -134,7 +135,7 @@ int Main(int argc, char** argv) {
   Options options;
   if (!Parse(argc, argv, &options)) {
     std::fprintf(stderr,
-                 "usage: sim [--seed N] [--steps M] [--seconds S] [--kind oracle|wild|twin] "
+                 "usage: sim [--seed N] [--steps M] [--seconds S] [--kind oracle|wild|twin|schema] "
                  "[--keep-going]\n");
     return 2;
   }
