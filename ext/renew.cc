@@ -16,9 +16,6 @@ class LayoutWriter {
 
   Status Run() {
     TRIBUTARY_RETURN_IF_ERROR(Rename());
-    if (table_.is_reordered()) {
-      TRIBUTARY_RETURN_IF_ERROR(AddFormer(Table::kReordered, "", 0));
-    }
     TRIBUTARY_RETURN_IF_ERROR(Drop());
     return Add();
   }

@@ -160,15 +160,13 @@ Status Table::LoadCatalog() {
 
 Status Table::LoadHistory(std::vector<KnownColumn>* known) {
   Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(
-      s.Prepare(db_, "SELECT id, name, gone FROM crsql_former WHERE table_id = ?1 ORDER BY id"));
+  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+      db_, "SELECT id, name, gone FROM crsql_former WHERE table_id = ?1 AND id >= 0 ORDER BY id"));
   s.Bind(1, id_);
   for (;;) {
     bool row;
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
     if (!row) return {};
-    is_reordered_ = is_reordered_ || s.Int(0) == kReordered;
-    if (s.Int(0) < 0) continue;
     const auto id = static_cast<ColumnId>(s.Int(0));
     if (s.Int(2) == 0) {
       former_names_.emplace_back(s.Text(1), id);

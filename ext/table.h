@@ -77,10 +77,6 @@ class Table {
   const std::vector<ColumnId>& lost_columns() const { return lost_columns_; }
   // The id that the first of new_columns() will have: above all that were ever given.
   ColumnId next_column_id() const { return next_column_id_; }
-  // Whether a table that was made anew has its columns in another order than that of their ids.
-  // Kept as a row of crsql_former with this id.
-  bool is_reordered() const { return is_reordered_; }
-  static constexpr int64_t kReordered = -2;
   // Whether the catalog lags behind the schema: see ext/renew.h.
   bool is_outdated() const { return is_outdated_; }
   // Index into columns() by id or exact name; -1 if there is none.
@@ -162,7 +158,7 @@ class Table {
   int SearchColumn(ColumnId id) const;
   // Of crsql_former: which columns are gone, and former names.
   Status LoadHistory(std::vector<KnownColumn>* known);
-  Status LoadNamesOfTriggers(std::vector<KnownColumn>* known) const;
+  Status LoadNamesInAlteration(std::vector<KnownColumn>* known) const;
   Status LoadSchema();
   // `columns`: all of the table, generated ones included.
   void FindRowidName(const std::vector<std::string>& columns);
@@ -189,7 +185,6 @@ class Table {
   std::vector<std::pair<std::string, ColumnId>> former_names_;
   ColumnId next_column_id_ = 0;
   bool is_outdated_ = false;
-  bool is_reordered_ = false;
   Layouts layouts_;
   TableTraits traits_;
   std::string rowid_name_;
