@@ -67,6 +67,25 @@ class Alterations {
     *id = row ? s.Int(0) : -1;
     return {};
   }
+  // The one whose table has lost its triggers, if it is only one: it was renamed, then made anew.
+  Status FindLost(Catalog* catalog, int64_t* id) {
+    Statement s;
+    TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
+        db_, "SELECT CAST(substr(key, 7) AS INTEGER) FROM crsql_master WHERE key LIKE 'alter.%'"));
+    int64_t lost = 0;
+    for (;;) {
+      bool row;
+      TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+      if (!row) break;
+      Table* table;
+      TRIBUTARY_RETURN_IF_ERROR(catalog->Get(s.Int(0), &table));
+      if (table != nullptr) continue;
+      *id = s.Int(0);
+      lost++;
+    }
+    if (lost != 1) *id = -1;
+    return {};
+  }
   Status Remove(int64_t id) {
     return Execute(db_, absl::StrCat("DELETE FROM crsql_master WHERE key IN ('alter.", id,
                                      "', 'alter_key.", id, "')"));
@@ -87,7 +106,8 @@ class Rebuilt {
  public:
   Rebuilt(Connection* c, int64_t id, std::string name) : c_(c), id_(id), name_(std::move(name)) {}
 
-  Status Run(bool compare) {
+  // Gives it its number and triggers again, so that what was captured before finds it.
+  Status Restore() {
     sqlite3* db = c_->db();
     std::string warning;
     TRIBUTARY_RETURN_IF_ERROR(CheckEligible(db, "main", name_, &name_, &warning));
@@ -106,21 +126,21 @@ class Rebuilt {
     TRIBUTARY_RETURN_IF_ERROR(Alterations(db).HasKey(table, &same_key));
     // With another key its rows are others: it is a new table to all replicas.
     if (!same_key) return AsReplicated(c_, "main", name_, &warning);
-    TRIBUTARY_RETURN_IF_ERROR(Renew(c_, table));
-    return compare ? Compare() : Status();
+    return Renew(c_, table);
   }
 
- private:
-  // Rows that the log knows as alive but the table has not are deletes, others inserts.
+  // Rows that the log knows as alive but the table has not are deletes, others inserts. REQUIRES:
+  // nothing captured waits.
   Status Compare() {
     Table* table;
     TRIBUTARY_RETURN_IF_ERROR(c_->stores().catalog.Get(id_, &table));
-    TRIBUTARY_RETURN_IF_ERROR(c_->Join());
+    if (table == nullptr) return {};  // it has another key, and is another table now
     absl::flat_hash_set<uint64_t> known;
     TRIBUTARY_RETURN_IF_ERROR(CaptureDeletes(table, &known));
     return CaptureInserts(table, known);
   }
 
+ private:
   void Add(OpKind kind, std::string_view key) {
     OpList& list = c_->capture.list;
     const size_t start = list.arena_size();
@@ -202,7 +222,8 @@ Status HasTable(sqlite3* db, std::string_view name, bool* has) {
 }
 
 Status Conclude(Connection* c, std::string_view name, bool fast) {
-  TRIBUTARY_RETURN_IF_ERROR(Settle(c));
+  TRIBUTARY_RETURN_IF_ERROR(c->Join());
+  TRIBUTARY_RETURN_IF_ERROR(c->ForgetSchema());
   Alterations alterations(c->db());
   Catalog& catalog = c->stores().catalog;
   int64_t id;
@@ -212,15 +233,23 @@ Status Conclude(Connection* c, std::string_view name, bool fast) {
   if (table == nullptr && id >= 0) TRIBUTARY_RETURN_IF_ERROR(catalog.Get(id, &table));
   if (table != nullptr && table->traits().is_altering) {
     id = table->id();
+    TRIBUTARY_RETURN_IF_ERROR(Settle(c));
+    TRIBUTARY_RETURN_IF_ERROR(catalog.Get(id, &table));
     TRIBUTARY_RETURN_IF_ERROR(Renew(c, *table));
     return alterations.Remove(id);
   }
-  if (id < 0) return NotBegun(name);
   bool exists;
   TRIBUTARY_RETURN_IF_ERROR(HasTable(c->db(), name, &exists));
+  if (id < 0 && table == nullptr && exists) {
+    TRIBUTARY_RETURN_IF_ERROR(alterations.FindLost(&catalog, &id));
+  }
+  if (id < 0) return NotBegun(name);
   // Else it was dropped, which needs no more.
   if (table == nullptr && exists) {
-    TRIBUTARY_RETURN_IF_ERROR(Rebuilt(c, id, std::string(name)).Run(!fast));
+    Rebuilt rebuilt(c, id, std::string(name));
+    TRIBUTARY_RETURN_IF_ERROR(rebuilt.Restore());
+    TRIBUTARY_RETURN_IF_ERROR(c->Flush());
+    if (!fast) TRIBUTARY_RETURN_IF_ERROR(rebuilt.Compare());
   }
   return alterations.Remove(id);
 }

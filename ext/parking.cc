@@ -245,7 +245,11 @@ namespace {
 Status Fits(Connection* c, const ParkedRecord& r, bool* fits) {
   Table* table;
   TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Find(r.table, &table));
-  *fits = table != nullptr && (r.cid == kSentinelCid || table->FindColumn(r.cid) >= 0);
+  *fits =
+      table != nullptr && (r.cid == kSentinelCid || table->FindColumn(r.cid) >= 0) &&
+      (r.key_names.empty() ||
+       std::equal(r.key_names.begin(), r.key_names.end(), table->key().begin(), table->key().end(),
+                  [](const std::string& name, const KeyColumn& k) { return name == k.name; }));
   return {};
 }
 

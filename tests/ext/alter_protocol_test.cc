@@ -119,6 +119,30 @@ TEST_F(AlterProtocol, MadeAnew) {
   EXPECT_EQ(db_.Get("SELECT crsql_digest()"), peer_.Get("SELECT crsql_digest()"));
 }
 
+// What was written before the table was made anew counts, with `fast`, too; so does its new name.
+TEST_F(AlterProtocol, WrittenThenMadeAnew) {
+  for (const char* fast : {"", ", 1"}) {
+    SCOPED_TRACE(fast);
+    Db a;
+    Db b;
+    for (Db* db : {&a, &b}) db->Do(kFoo);
+    a.Do("INSERT INTO foo VALUES(1, 2, 3), (2, 3, 4)");
+    SyncAll({&a, &b});
+    a.Do(
+        "SELECT crsql_begin_alter('foo'); UPDATE foo SET b = 9 WHERE a = 1; DELETE FROM foo WHERE "
+        "a "
+        "= 2; INSERT INTO foo VALUES(3, 3, 3); ALTER TABLE foo RENAME TO bar;"
+        "CREATE TABLE bar2(a INTEGER PRIMARY KEY NOT NULL, b, c);"
+        "INSERT INTO bar2 SELECT * FROM bar; DROP TABLE bar; ALTER TABLE bar2 RENAME TO bar");
+    a.Do(std::string("SELECT crsql_commit_alter('main', 'bar'") + fast + ")");
+    b.Do("ALTER TABLE foo RENAME TO bar");
+    SyncAll({&a, &b});
+    ExpectEqual(a, b, {"bar"});
+    EXPECT_EQ(TableText(b, "bar"), "1|9|3\n3|3|3");
+    EXPECT_EQ(a.Get("SELECT * FROM crsql_check()"), "");
+  }
+}
+
 // Columns keep their clocks wherever they are in the new table, and whatever comes later.
 TEST_F(AlterProtocol, MadeAnewInAnotherOrder) {
   const std::string before = ChangesText(db_);
