@@ -13,6 +13,13 @@
 namespace tributary {
 namespace {
 
+// Whether there are columns that the update's trigger did not know. Else it has changed nothing.
+bool TouchesNewColumns(const OpList& list, const Op& op, const Table& table) {
+  std::vector<ColumnId> first;
+  list.Columns(op, &first);
+  return table.next_column_id() > first.front();
+}
+
 class Folder {
  public:
   Folder(Connection* c, const std::vector<NewColumns>& added, StampSource* source)
@@ -58,6 +65,10 @@ class Folder {
       id = op.table;
       if (table == nullptr) {
         // Dropped, or turned back to an ordinary one, later in this transaction.
+        ops_.push_back({kNoRow, kNoRow});
+        continue;
+      }
+      if (op.kind == OpKind::kTouch && !TouchesNewColumns(list_, op, *table)) {
         ops_.push_back({kNoRow, kNoRow});
         continue;
       }
@@ -176,9 +187,7 @@ class Folder {
         return;
       case OpKind::kTouch:
         list_.Columns(op, &columns_);
-        if (rows_[at.row].table->next_column_id() > columns_.front()) {
-          touched_.push_back({at.row, columns_.front()});
-        }
+        touched_.push_back({at.row, columns_.front()});
         return;
       case OpKind::kDelete:
         Clock(at.row, true)->Delete(source_);
@@ -452,13 +461,11 @@ Status NoticeOwnAlter(Connection* c, std::vector<NewColumns>* added) {
 Status HasWrites(Connection* c, bool* writes) {
   const OpList& list = c->capture.list;
   *writes = true;
-  std::vector<ColumnId> first;
   for (const Op& op : list.ops()) {
     if (op.kind != OpKind::kTouch) return {};
     Table* table;
     TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Get(op.table, &table));
-    list.Columns(op, &first);
-    if (table != nullptr && table->next_column_id() > first.front()) return {};
+    if (table != nullptr && TouchesNewColumns(list, op, *table)) return {};
   }
   *writes = false;
   return {};

@@ -231,5 +231,19 @@ TEST_F(LocalWrites, UpdateFromAndReturning) {
             "foo 010901 -1 NULL 2 4 me 2 0");
 }
 
+// An update that changes nothing is noted in a transaction, which may have added columns; nothing
+// of it stays.
+TEST_F(LocalWrites, UpdatesOfNothingBesideInserts) {
+  db_.Do("INSERT INTO foo VALUES(1, 2, 3)");
+  db_.Do(
+      "BEGIN; UPDATE foo SET b = 2; INSERT INTO foo VALUES(2, 3, 4); UPDATE foo SET c = c; COMMIT");
+  EXPECT_EQ(Changes(),
+            "foo 010901 b 2 1 1 me 1 0\nfoo 010901 c 3 1 1 me 1 1\n"
+            "foo 010902 b 3 1 2 me 1 0\nfoo 010902 c 4 1 2 me 1 1");
+  db_.Do("BEGIN; UPDATE foo SET b = b; COMMIT");
+  EXPECT_EQ(db_.Int("SELECT crsql_db_version()"), 2);
+  EXPECT_EQ(db_.Get("SELECT * FROM crsql_check()"), "");
+}
+
 }  // namespace
 }  // namespace tributary::testing
