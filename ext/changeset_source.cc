@@ -45,6 +45,7 @@ Status ChangesetSource::Start(const Have& have, Selection selection, size_t max_
   if (segments_.empty()) return {};
   TRIBUTARY_RETURN_IF_ERROR(c_->stores().parking.Names(&parked_names_));
   parked_numbers_.assign(parked_names_.size(), std::nullopt);
+  parked_last_.assign(parked_names_.size(), {});
   writes_ = c_->flushes();
   done_ = false;
   return Next();
@@ -288,9 +289,19 @@ void ChangesetSource::AddParked(const ParkedRecord& r) {
   };
   const auto names = std::find_if(parked_names_.begin(), parked_names_.end(), fits);
   if (names == parked_names_.end()) return;
-  std::optional<uint32_t>& number =
-      parked_numbers_[static_cast<size_t>(names - parked_names_.begin())];
-  if (!number) number = builder_.AddTable(*names);
+  const auto group = static_cast<size_t>(names - parked_names_.begin());
+  std::optional<uint32_t> number = parked_numbers_[group];
+  TableNames alone;
+  const std::pair at(r.version, r.seq);
+  if (number && parked_last_[group] == at) {
+    // One cell under two names, of which a replica has renamed the column: in a group of its own,
+    // as those of one come in the order of their seqs.
+    alone = {.name = names->name, .key = names->key, .columns = {r.cid, ""}};
+    number = builder_.AddTable(alone);
+  } else if (!number) {
+    number = parked_numbers_[group] = builder_.AddTable(*names);
+  }
+  parked_last_[group] = at;
   std::string encoded;
   for (const Value& v : key) AppendKeyValue(v, &encoded);
   builder_.BeginRow(*number, encoded, r.cl, r.seq);
@@ -298,8 +309,9 @@ void ChangesetSource::AddParked(const ParkedRecord& r) {
     builder_.AddSentinel(r.seq);
   } else {
     const auto column = std::lower_bound(names->columns.begin(), names->columns.end(), r.cid);
-    builder_.AddCell(static_cast<uint32_t>(column - names->columns.begin()), r.col_version, r.seq,
-                     r.value.value());
+    builder_.AddCell(
+        alone.columns.empty() ? static_cast<uint32_t>(column - names->columns.begin()) : 0,
+        r.col_version, r.seq, r.value.value());
   }
   builder_.EndRow();
 }
@@ -344,6 +356,7 @@ void ChangesetSource::Finish(bool last) {
   transaction_.reset();
   tables_.clear();
   parked_numbers_.assign(parked_names_.size(), std::nullopt);
+  parked_last_.assign(parked_names_.size(), {});
   last_table_ = nullptr;
 }
 

@@ -81,6 +81,7 @@ class ChangesetSource {
   // What is parked names tables and columns that are not here.
   std::vector<TableNames> parked_names_;
   std::vector<std::optional<uint32_t>> parked_numbers_;  // of these, in the present piece
+  std::vector<std::pair<DbVersion, Seq>> parked_last_;   // the last record of each
   Table* last_table_ = nullptr;
   uint32_t last_number_ = 0;
   int64_t writes_ = 0;  // of this connection when the scan began

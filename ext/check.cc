@@ -130,7 +130,9 @@ class Checker {
       s.BindText(2, suffix);
       bool row;
       TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
-      if (s.Int(0) == 0) {
+      // In an alteration, ended or not, others stand in for this one (triggers.h).
+      const bool stood_in = t.traits().is_altering && suffix[0] == 'u';
+      if (s.Int(0) == 0 && !stood_in) {
         Report(t.name(), absl::StrCat("its trigger ", t.name(), "__crsql_", suffix,
                                       " is missing: writes were not recorded"));
       }

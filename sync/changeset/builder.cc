@@ -23,6 +23,9 @@ void AddUnlessEmpty(pbf_writer* out, uint32_t field, std::string_view data) {
 }  // namespace
 
 uint32_t ChangesetBuilder::AddTable(TableNames names) {
+  const auto known = std::find_if(tables_.begin(), tables_.end(),
+                                  [&](const TableData& t) { return t.names == names; });
+  if (known != tables_.end()) return static_cast<uint32_t>(known - tables_.begin());
   TableData& t = tables_.emplace_back();
   t.columns.resize(names.columns.size());
   size_ += names.name.size() + 16 * (1 + names.key.size() + names.columns.size());

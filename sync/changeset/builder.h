@@ -53,7 +53,7 @@ class ChangesetBuilder {
   static constexpr size_t kMaxNames = 1 << 20;  // of all tables' columns and key columns
   static constexpr size_t kMaxCells = 1 << 26;  // runs can make a cell cost no byte at all
 
-  // Returns the table's number in this changeset.
+  // Returns the table's number in this changeset, the same for the same names.
   uint32_t AddTable(TableNames names);
   // The rows that follow are that transaction's.
   void BeginTransaction(const TransactionInfo& t);

@@ -308,6 +308,7 @@ const std::vector<std::string>& LeftOut() {
       "names that a column or table has between two writes only: what is parked under them stays "
       "so",
       "keys whose columns are renamed: changesets name them",
+      "REALs as defaults of TEXT columns: in SQLite, rows of before ADD COLUMN have another text",
       "a table renamed and then made anew in one alteration: refused",
       "total_changes(): counts the extension's own writes"};
   return *kLeftOut;
