@@ -187,9 +187,12 @@ void Connection::OnFailedCapture() {
   const auto done = [this](const char* sql) {
     return sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) == SQLITE_OK;
   };
+  // Only a savepoint that is open by now undoes the statement. (Those from before we joined are not
+  // known.)
+  const int level = joined_ ? capture.next_level() : kAnyLevel;
   // OnSync must come, and refuse, whatever it was that kept us from joining.
   if (joined_ || done("INSERT INTO crsql_transaction(n) VALUES (NULL)")) {
-    Break(kAnyLevel);
+    Break(level);
   } else {
     done("ROLLBACK");
   }

@@ -77,7 +77,9 @@ bool Decode(std::string_view key, std::string_view data, ParkedRecord* r) {
   int64_t backfill;
   for (int64_t* n : {&r->version.value, &r->seq.value, &r->col_version.value, &r->cl.value,
                      &r->log.commit_ms, &backfill}) {
-    if (!in.Count(n)) return false;
+    uint64_t bits;  // a commit time may be negative
+    if (!in.Varint(&bits)) return false;
+    *n = static_cast<int64_t>(bits);
   }
   r->log.backfill = backfill != 0;
   uint64_t names;

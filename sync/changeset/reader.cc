@@ -74,10 +74,13 @@ bool ChangesetReader::ReadTable(std::string_view message) {
       t.columns.size() > kMaxColumns) {
     return false;
   }
-  // A column that is there twice would have two values in one row.
-  absl::flat_hash_set<std::string_view> names(t.key.begin(), t.key.end());
-  names.insert(t.columns.begin(), t.columns.end());
-  return names.size() == t.key.size() + t.columns.size();
+  // A column that is there twice would have two values in one row. The names of a key may not be
+  // known: then all of them are empty.
+  absl::flat_hash_set<std::string_view> names(t.columns.begin(), t.columns.end());
+  const bool is_known = std::any_of(t.key.begin(), t.key.end(),
+                                    [](const std::string& name) { return !name.empty(); });
+  if (is_known) names.insert(t.key.begin(), t.key.end());
+  return names.size() == (is_known ? t.key.size() : 0) + t.columns.size();
 }
 
 bool ChangesetReader::HasDuplicateTables() const {

@@ -442,5 +442,24 @@ TEST_F(ParkingTest, Many) {
   ExpectEqual(last, more_, {"bar"});
 }
 
+// Of a key of several columns, whose names crsql_changes does not tell, passed on by changesets; and
+// one cell under the two names that its column has had.
+TEST(ParkingOnTheWay, ComposedKeysAndTwoNames) {
+  Db relay;
+  relay.Do(kFoo);
+  const std::string changes =
+      "two 0209010902 old 5 1 1 S1 1 0\ntwo 0209010902 new 5 1 1 S1 1 0\n"
+      "two 0209010903 new 6 1 1 S1 1 1";
+  EXPECT_EQ(MergeText(relay, changes), "");
+  Db b;
+  b.Do("CREATE TABLE two(x, y, new, PRIMARY KEY(x, y)); SELECT crsql_as_crr('two')");
+  for (const std::string& piece : PiecesFor(b, relay)) MustApply(b, piece);
+  EXPECT_EQ(b.Get("SELECT * FROM two"), "1|2|5\n1|3|6");
+  EXPECT_EQ(b.Get("SELECT cid, val FROM crsql_parked"), "'old'|5");
+  Db c;
+  for (const std::string& piece : PiecesFor(c, b)) MustApply(c, piece);
+  EXPECT_EQ(c.Get("SELECT count(*) FROM crsql_parked"), "3");
+}
+
 }  // namespace
 }  // namespace tributary::testing

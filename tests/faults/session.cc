@@ -110,21 +110,28 @@ State StateOf(Session* session) {
   if (session->Get("SELECT count(*) FROM sqlite_schema WHERE name = 'crsql_log'") == "0") {
     state.text +=
         "\nchanges\n\nversion 0, seen:\n\nknown:\n"
-        R"('{"known":{},"unfinished":[],"loose":[]}')";
+        "'[]'|'[]'";
     return state;
   }
   state.text += "\nchanges\n" +
                 session->Get(
                     "SELECT \"table\", pk, cid, val, col_version, db_version, CASE site_id WHEN "
-                    "crsql_site_id() THEN 'me' ELSE hex(site_id) END, cl, seq, ts FROM "
-                    "crsql_changes");
+                    "crsql_site_id() THEN 'me' ELSE (SELECT ordinal FROM crsql_site_id s WHERE "
+                    "s.site_id = c.site_id) END, cl, seq, ts FROM crsql_changes c");
   state.text += "\nversion " + session->Get("SELECT crsql_db_version()") + ", seen:\n";
+  // Sites by their ordinals: their ids are random.
   state.text += session->Get(
-      "SELECT site_id, db_version FROM crsql_db_versions WHERE site_id <> crsql_site_id() ORDER BY "
-      "1");
-  state.text += "\nknown:\n" + session->Get(
-                                   "SELECT replace(crsql_version_vector_json(), "
-                                   "lower(hex(crsql_site_id())), 'me')");
+      "SELECT ordinal, db_version FROM crsql_db_versions NATURAL JOIN crsql_site_id WHERE ordinal "
+      "> "
+      "0 ORDER BY 1");
+  state.text +=
+      "\nknown:\n" +
+      session->Get(
+          "SELECT coalesce(ordinal, key), value FROM json_each(crsql_version_vector_json()"
+          ", '$.known') LEFT JOIN crsql_site_id ON lower(hex(site_id)) = key ORDER BY 1");
+  state.text += session->Get(
+      "SELECT crsql_version_vector_json() ->> '$.unfinished', "
+      "crsql_version_vector_json() ->> '$.loose'");
   if (session->Get("SELECT count(*) FROM sqlite_schema WHERE name = 'crsql_transfers'") == "1") {
     state.text += session->Get("SELECT count(*) FROM crsql_transfers WHERE item > 0");
   }

@@ -72,7 +72,7 @@ void Run(std::string_view input) {
     const std::string problems = db->Get("SELECT * FROM crsql_check()");
     Check(problems.empty(), "what was taken leaves a sound database: " + problems);
     const Outcome second = db->Run("SELECT crsql_apply(?)", {frame});
-    Check(second.ok(), "what was taken is taken again");
+    Check(second.ok(), "what was taken is taken again: " + second.error);
     Check(Digest(db) == after, "taking it again changes nothing");
     Database(true);
     return;
