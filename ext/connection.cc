@@ -187,9 +187,9 @@ void Connection::OnFailedCapture() {
   const auto done = [this](const char* sql) {
     return sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) == SQLITE_OK;
   };
-  // Only a savepoint that is open by now undoes the statement. (Those from before we joined are not
-  // known.)
-  const int level = joined_ ? capture.next_level() : kAnyLevel;
+  // Only a savepoint that is open by now undoes the statement. Those from before we joined are not
+  // known: then nothing but a rollback of all.
+  const int level = joined_ ? capture.next_level() : 0;
   // OnSync must come, and refuse, whatever it was that kept us from joining.
   if (joined_ || done("INSERT INTO crsql_transaction(n) VALUES (NULL)")) {
     Break(level);
@@ -221,6 +221,7 @@ void Connection::OnEnd(bool committed) {
   uncaptured_write_ = false;
   held_at_.clear();
   joined_ = false;
+  if (!committed) schema_version_ = -1;
   alterations = 0;
   ts = 0;
   merge_equal_values_ = -1;
@@ -270,6 +271,7 @@ void Connection::OnRelease(int level) {
 
 void Connection::OnRollbackTo(int level) {
   capture.RollbackTo(level);
+  schema_version_ = -1;  // what NoticeAlter led to may be undone
   // A statement that a merge ran has failed: the merge itself has not changed anything yet.
   if (merging || quiet) return;
   if (level < broken_level_ && !flushing_) broken_level_ = kWhole;

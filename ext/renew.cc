@@ -1,5 +1,6 @@
 #include "ext/renew.h"
 
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -194,9 +195,9 @@ Status RenewTriggers(Connection* c) {
     Table* table = nullptr;
     Status done = c->stores().catalog.Get(id, &table);
     if (done.ok() && table != nullptr) done = Renew(c, *table);
-    // With the old triggers it goes on as it did, only slower. So a failure is no reason to fail,
-    // but for those that made SQLite roll back the whole transaction.
-    if (!done.ok() && sqlite3_txn_state(c->db(), "main") != SQLITE_TXN_WRITE) return done;
+    // Before anything was dropped: with the old triggers it goes on as it did, only slower.
+    if ((done.code() & 0xff) == SQLITE_LOCKED) continue;
+    TRIBUTARY_RETURN_IF_ERROR(std::move(done));
   }
   return {};
 }
