@@ -442,8 +442,8 @@ TEST_F(ParkingTest, Many) {
   ExpectEqual(last, more_, {"bar"});
 }
 
-// Of a key of several columns, whose names crsql_changes does not tell, passed on by changesets; and
-// one cell under the two names that its column has had.
+// Of a key of several columns, whose names crsql_changes does not tell, passed on by changesets;
+// and one cell under the two names that its column has had.
 TEST(ParkingOnTheWay, ComposedKeysAndTwoNames) {
   Db relay;
   relay.Do(kFoo);
