@@ -18,7 +18,7 @@
 namespace tributary {
 
 // Everything about one table. On return the connection's tables are to be asked for again.
-// REQUIRES: a write transaction; nothing captured waits.
+// REQUIRES: a write transaction. What was captured waits, or goes first: it names columns by ids.
 Status Renew(Connection* c, const Table& table);
 // A replicated table that once had this name may still have triggers of that name. The connection's
 // tables are as before.
