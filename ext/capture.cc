@@ -38,6 +38,8 @@ void Capture::RollbackTo(int level) {
   size_t first = marks_.size();
   while (first > 0 && marks_[first - 1].level >= level) first--;
   if (first == marks_.size() || marks_[first].level != level) {
+    // For want of memory it was not marked, so did not begin either: all is as it was.
+    if (first > 0) return;
     // The savepoint is older than our part in the transaction: nothing of ours existed then.
     list.Clear();
     state = TransactionState();

@@ -221,7 +221,8 @@ void Connection::OnEnd(bool committed) {
   uncaptured_write_ = false;
   held_at_.clear();
   joined_ = false;
-  if (!committed) schema_version_ = -1;
+  // What was seen of an ALTER TABLE is undone; the statements that tell may not have run since.
+  if (!committed) schema_version_ = schema_changes_ = -1;
   alterations = 0;
   ts = 0;
   merge_equal_values_ = -1;

@@ -11,7 +11,7 @@
 #include "compress/zstd_ldm.h"
 #include "compress/zstd_opt.h"
 // The matcher itself, for its static functions.
-#include "compress/zstd_fast.c"
+#include "compress/zstd_fast.c"  // NOLINT(bugprone-suspicious-include)
 
 // All of the block is literals.
 static size_t NoMatches(ZSTD_matchState_t* ms, seqStore_t* sequences, U32 rep[ZSTD_REP_NUM],
@@ -95,4 +95,4 @@ static size_t Level1(ZSTD_matchState_t* ms, seqStore_t* sequences, U32 rep[ZSTD_
 // 0: the block goes as it is.
 #define ZSTD_compressSuperBlock(...) ((size_t)0)
 
-#include "compress/zstd_compress.c"
+#include "compress/zstd_compress.c"  // NOLINT(bugprone-suspicious-include)
