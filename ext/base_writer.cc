@@ -5,6 +5,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "ext/column_default.h"
 
 namespace tributary {
 namespace {
@@ -60,10 +61,10 @@ Status BaseWriter::Write(MergeRow* row, int column, const Value& value) {
     row->held_why = written.message();
     row->held_insert = !row->in_base;
   }
-  if (column >= 0) {
-    row->held_cells.insert_or_assign(column, HeldValue(value));
-    c_->stores().merge.Held(value.bytes.size() + 64);
-  }
+  if (column >= 0) row->held_cells.insert_or_assign(column, HeldValue(value));
+  TRIBUTARY_RETURN_IF_ERROR(TryHeld(row));
+  if (!row->is_held()) return {};
+  c_->stores().merge.Held(value.bytes.size() + 64);
   constexpr size_t kMaxHeldBytes = 256 << 20;
   if (c_->stores().merge.held_bytes() > kMaxHeldBytes) {
     return Status::Error(absl::StrCat(
@@ -71,7 +72,19 @@ Status BaseWriter::Write(MergeRow* row, int column, const Value& value) {
         "first is in table ",
         row->table->name(), ": ", row->held_why));
   }
-  return TryHeld(row);
+  return {};
+}
+
+Status BaseWriter::Revive(MergeRow* row) {
+  row->held_cells.clear();
+  if (!row->in_base) return {};
+  const std::vector<OwnedValue>* births;
+  TRIBUTARY_RETURN_IF_ERROR(BirthValues(c_->db(), row->table, &births));
+  for (size_t i = 0; i < births->size(); i++) {
+    if ((*births)[i] == nullptr) continue;
+    row->held_cells.insert_or_assign(static_cast<int>(i), HeldValue(ValueOf((*births)[i].get())));
+  }
+  return {};
 }
 
 Status BaseWriter::WriteNow(MergeRow* row, int column, const Value& value) {
@@ -139,9 +152,13 @@ Status BaseWriter::WriteHeld(MergeRow* row) {
     sql = absl::StrCat("UPDATE OR ABORT main.", QuoteName(t.name()), " SET ",
                        absl::StrJoin(sets, ", "), t.WhereKey(1));
   }
-  Statement s;
+  auto& [last_sql, s] = c_->stores().held_write;
+  if (sql != last_sql) {
+    last_sql.clear();  // what fails below leaves no statement under another's text
+    TRIBUTARY_RETURN_IF_ERROR(s.Prepare(c_->db(), sql));
+    last_sql = sql;
+  }
   KeyDecoder decoder;
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(c_->db(), sql));
   TRIBUTARY_RETURN_IF_ERROR(t.BindKey(&s, row->key, &decoder));
   parameter = static_cast<int>(t.key().size());
   // The map is ordered by column, as the statement is.

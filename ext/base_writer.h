@@ -35,6 +35,9 @@ class BaseWriter {
 
   // Makes sure that the row exists and, unless `column` is -1, gives it that cell.
   Status Write(MergeRow* row, int column, const Value& value);
+  // A new life of the row begins: what it has, or was to have, of an earlier one goes with the next
+  // Write, except in columns whose default is not the same in each row.
+  Status Revive(MergeRow* row);
   Status Delete(MergeRow* row);
   // Inserts a whole row, its cells in the order of the table's columns; *inserted is false where
   // the key is taken. What the table does not accept is an error, nothing is held.

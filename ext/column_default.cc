@@ -1,7 +1,9 @@
 #include "ext/column_default.h"
 
 #include <string>
+#include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -40,21 +42,27 @@ const char* TypeOf(Affinity affinity) {
   return "NUMERIC";
 }
 
-}  // namespace
+// A bare word is a string as a default, not so in an expression.
+bool IsWord(std::string_view s) {
+  return !s.empty() && absl::c_all_of(s, [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || (c & 0x80) != 0;
+  });
+}
 
-Status DefaultOf(sqlite3* db, const Table& table, const DataColumn& column, OwnedValue* value) {
+Status BirthValue(sqlite3* db, const DataColumn& column, OwnedValue* value) {
+  std::string expression = column.neutral.empty() ? column.fallback : column.neutral;
+  if (expression.empty()) expression = "NULL";
+  if (!IsConstant(expression)) return {};
   Statement s;
   bool row;
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      db,
-      "SELECT coalesce(dflt_value, 'NULL') FROM pragma_table_info(?1, 'main') WHERE name = ?2"));
-  s.BindText(1, table.name());
-  s.BindText(2, column.name);
+  Status prepared = s.Prepare(db, absl::StrCat("SELECT ", expression));
+  if (prepared.code() == SQLITE_ERROR && IsWord(expression)) {
+    expression = absl::StrCat("'", expression, "'");
+    prepared = s.Prepare(db, absl::StrCat("SELECT ", expression));
+  }
+  if (prepared.code() == SQLITE_ERROR) return {};
+  TRIBUTARY_RETURN_IF_ERROR(std::move(prepared));
   TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
-  const std::string expression(row ? s.Text(0) : "");
-  if (!row || !IsConstant(expression)) return {};
-  // Fails on a bare word, which is a string as a default only.
-  if (!s.Prepare(db, absl::StrCat("SELECT ", expression)).ok() || !s.Step(&row).ok()) return {};
   if (!StoredUnchanged(column.affinity, ValueOf(s.Column(0)))) {
     TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
         db, absl::StrCat("SELECT CAST(", expression, " AS ", TypeOf(column.affinity), ")")));
@@ -62,6 +70,21 @@ Status DefaultOf(sqlite3* db, const Table& table, const DataColumn& column, Owne
   }
   value->reset(sqlite3_value_dup(s.Column(0)));
   return *value != nullptr ? Status() : Status(SQLITE_NOMEM, "out of memory");
+}
+
+}  // namespace
+
+Status BirthValues(sqlite3* db, Table* table, const std::vector<OwnedValue>** values) {
+  const std::vector<DataColumn>& columns = table->columns();
+  if (table->births.size() != columns.size()) {
+    std::vector<OwnedValue> births(columns.size());
+    for (size_t i = 0; i < columns.size(); i++) {
+      TRIBUTARY_RETURN_IF_ERROR(BirthValue(db, columns[i], &births[i]));
+    }
+    table->births = std::move(births);
+  }
+  *values = &table->births;
+  return {};
 }
 
 }  // namespace tributary

@@ -1,15 +1,17 @@
-// The value that rows from before ALTER TABLE ... ADD COLUMN have in the new column.
+// The values that a row has in columns of which it has no cell: rows from before ALTER TABLE ...
+// ADD COLUMN, and those that come from a replica which has not the column.
 #ifndef TRIBUTARY_EXT_COLUMN_DEFAULT_H_
 #define TRIBUTARY_EXT_COLUMN_DEFAULT_H_
 
-#include "ext/merge_buffer.h"
+#include <vector>
+
 #include "ext/table.h"
 
 namespace tributary {
 
-// Null where it is not known: a default that is not the same in each row, which only a new table
-// can have.
-Status DefaultOf(sqlite3* db, const Table& table, const DataColumn& column, OwnedValue* value);
+// *values: one per column, the table's own; null where it is not known, as the default is not the
+// same in each row.
+Status BirthValues(sqlite3* db, Table* table, const std::vector<OwnedValue>** values);
 
 }  // namespace tributary
 

@@ -48,6 +48,7 @@ struct Stores {
   std::unique_ptr<FoldMemory> fold_memory;  // while no fold uses it
   Statement join;
   Statement schema_version;
+  std::pair<std::string, Statement> held_write;  // the last one of BaseWriter, and its text
   Statement restore_changes;
 };
 

@@ -216,24 +216,6 @@ class Folder {
       if (a.table == table) touched_.push_back({row, a.first});
     }
   }
-  struct Default {
-    Table* table;
-    ColumnId column;
-    OwnedValue value;
-  };
-  Status IsDefault(Table* table, const DataColumn& column, sqlite3_value* value, bool* is) {
-    auto known = std::find_if(defaults_.begin(), defaults_.end(), [&](const Default& d) {
-      return d.table == table && d.column == column.id;
-    });
-    if (known == defaults_.end()) {
-      defaults_.push_back({table, column.id, nullptr});
-      TRIBUTARY_RETURN_IF_ERROR(DefaultOf(db_, *table, column, &defaults_.back().value));
-      known = std::prev(defaults_.end());
-    }
-    *is = known->value != nullptr && SameValue(ValueOf(value), ValueOf(known->value.get()));
-    return {};
-  }
-
   // An update by a trigger that is older than some of the columns. What differs from the column's
   // default was written since it was added: by this transaction, or it has a clock.
   Status FoldTouch(const Touch& touch) {
@@ -244,6 +226,8 @@ class Folder {
     TRIBUTARY_RETURN_IF_ERROR(row.table->SelectRow(row.key, &values, &found));
     if (!found) return {};
     const ScopedReset reset(values);
+    const std::vector<OwnedValue>* births;
+    TRIBUTARY_RETURN_IF_ERROR(BirthValues(db_, row.table, &births));
     const Layouts& layouts = row.table->layouts();
     for (size_t i = 0; i < row.table->columns().size(); i++) {
       const DataColumn& column = row.table->columns()[i];
@@ -251,9 +235,10 @@ class Folder {
       RowClock::CellView cell{};
       if (row.clock != kNoClock) cell = clocks_[row.clock].Cell(column.id, layouts);
       if (cell.version > ColVersion(0) && !cell.implied && IsOurs(cell.stamp)) continue;
-      bool is_default;
-      TRIBUTARY_RETURN_IF_ERROR(
-          IsDefault(row.table, column, values->Column(static_cast<int>(i)), &is_default));
+      sqlite3_value* const birth = (*births)[i].get();
+      const bool is_default =
+          birth != nullptr &&
+          SameValue(ValueOf(values->Column(static_cast<int>(i))), ValueOf(birth));
       const bool has_clock = cell.version > ColVersion(0) && !cell.implied;
       if (is_default && !has_clock) continue;
       RowClock* clock = Clock(touch.row, true);
@@ -402,7 +387,6 @@ class Folder {
   int64_t newly_named_ = 0;
   bool may_replace_ = false;
   std::vector<Touch> touched_;
-  std::vector<Default> defaults_;
   bool sorted_all_ = false;  // memory_->order has all rows in the order of keys
   std::unique_ptr<FoldMemory> memory_;
   FoldRows& rows_ = memory_->rows;

@@ -18,11 +18,6 @@
 
 namespace tributary {
 
-struct FreeValue {
-  void operator()(sqlite3_value* v) const { sqlite3_value_free(v); }
-};
-using OwnedValue = std::unique_ptr<sqlite3_value, FreeValue>;
-
 // A value that owns its bytes.
 struct HeldValue {
   explicit HeldValue(const Value& v) : fixed(v), bytes(v.bytes) { fixed.bytes = {}; }

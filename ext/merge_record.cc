@@ -277,6 +277,9 @@ class Merger {
     if (action == MergeAction::kRestamp) return {};
     BaseWriter writer(c_);
     const bool has_cell = !is_sentinel() && action != MergeAction::kRevive;
+    if (action == MergeAction::kRevive || action == MergeAction::kReviveAndSet) {
+      TRIBUTARY_RETURN_IF_ERROR(writer.Revive(row));
+    }
     const Status written = action == MergeAction::kDelete
                                ? writer.Delete(row)
                                : writer.Write(row, has_cell ? record_.column : -1, value_.get());

@@ -155,6 +155,11 @@ class ScopedSavepoint {
 void ResultText(sqlite3_context* context, std::string_view s);
 void ResultOf(sqlite3_context* context, const Value& v);
 
+struct FreeValue {
+  void operator()(sqlite3_value* v) const { sqlite3_value_free(v); }
+};
+using OwnedValue = std::unique_ptr<sqlite3_value, FreeValue>;
+
 // A view of an SQLite value; text and blob point into it.
 Value ValueOf(sqlite3_value* v);
 

@@ -70,11 +70,11 @@ Status Table::Load(const TableTraits& traits) {
 
 Status Table::LoadSchema() {
   Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
-      db_,
-      "SELECT c.name, c.type, c.\"notnull\", c.dflt_value IS NULL, c.pk, c.hidden, l.strict, "
-      "l.wr FROM pragma_table_list(?1) l CROSS JOIN pragma_table_xinfo(?1, 'main') c "
-      "WHERE l.schema = 'main' ORDER BY c.pk, c.cid"));
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(db_,
+                "SELECT c.name, c.type, c.\"notnull\", c.dflt_value, c.pk, c.hidden, l.strict, "
+                "l.wr FROM pragma_table_list(?1) l CROSS JOIN pragma_table_xinfo(?1, 'main') c "
+                "WHERE l.schema = 'main' ORDER BY c.pk, c.cid"));
   s.BindText(1, name_);
   std::vector<std::string> names;
   bool without_rowid = false;
@@ -91,9 +91,11 @@ Status Table::LoadSchema() {
       key_.push_back({std::string(s.Text(0)), affinity,
                       s.Int(7) == 0 && absl::EqualsIgnoreCase(s.Text(1), "INTEGER")});
     } else {
-      const bool needs_value = s.Int(2) != 0 && s.Int(3) != 0;
+      const std::string_view fallback = s.Text(3);
+      const bool needs_value = s.Int(2) != 0 && fallback.empty();
       columns_.push_back({.name = std::string(s.Text(0)),
                           .affinity = affinity,
+                          .fallback = std::string(fallback),
                           .neutral = needs_value ? NeutralLiteral(affinity) : "",
                           .strict_type = StrictType(s.Text(1), strict)});
     }

@@ -32,6 +32,7 @@ struct DataColumn {
   size_t place = 0;     // in the schema, among those that are no key
   std::string name;
   Affinity affinity = Affinity::kBlob;
+  std::string fallback;  // its DEFAULT, as the schema has it; empty where there is none
   // What to insert where the row arrives before this cell: a literal for a NOT NULL column without
   // default (T6), else empty: the table's own default.
   std::string neutral;
@@ -146,6 +147,8 @@ class Table {
 
   // Whether an exception is stored for this table: 1 yes, 0 no, -1 not known.
   int8_t has_exceptions = -1;
+  // For BirthValues alone.
+  std::vector<OwnedValue> births;
 
  private:
   // A row of crsql_columns.

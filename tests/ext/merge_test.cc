@@ -85,11 +85,11 @@ const MergeStory kStories[] = {
      {{"foo 010901 b 5 4 10 S1 1 0", 1, "foo 010901 b 5 4 10 S1 1 0", "1|5|NULL"},
       {"foo 010901 c 6 4 10 S1 1 1", 1, "foo 010901 b 5 4 10 S1 1 0\nfoo 010901 c 6 4 10 S1 1 1",
        "1|5|6"},
-      // A longer causal length: cells fall to col_version 0, values stay.
-      {"foo 010901 -1 NULL 5 5 S2 5 0", 1, "foo 010901 -1 NULL 5 5 S2 5 0", "1|5|6"},
+      // A longer causal length: of the earlier life nothing stays.
+      {"foo 010901 -1 NULL 5 5 S2 5 0", 1, "foo 010901 -1 NULL 5 5 S2 5 0", "1|NULL|NULL"},
       {"foo 010901 b 1 1 5 S2 5 1", 1, "foo 010901 -1 NULL 5 5 S2 5 0\nfoo 010901 b 1 1 5 S2 5 1",
-       "1|1|6"},
-      {"foo 010901 b 2 1 6 S1 7 1", 2, "foo 010901 b 2 1 6 S1 7 1", "1|2|6"}}},
+       "1|1|NULL"},
+      {"foo 010901 b 2 1 6 S1 7 1", 2, "foo 010901 b 2 1 6 S1 7 1", "1|2|NULL"}}},
     {"FirstSeenInALaterLife",
      {{"foo 010901 b 5 1 10 S1 3 1", 2, "foo 010901 b 5 1 10 S1 3 1", "1|5|NULL"},
       {"foo 010901 b 9 8 11 S2 2 1", 0, "foo 010901 b 5 1 10 S1 3 1", "1|5|NULL"}}},

@@ -129,7 +129,7 @@ int Model::Merge(const Change& c) {
   int impacted = 0;
   if (c.cl > r.cl) {
     const bool first_life = r.cl == 0 && c.cl == 1 && !about_the_row;
-    if (!r.alive()) GiveDefaults(c.table, &r);
+    GiveDefaults(c.table, &r);  // what it was in an earlier life is gone, even if none saw it die
     r.cl = c.cl;
     r.clocks.clear();
     if (!first_life) {
