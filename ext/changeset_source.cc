@@ -209,7 +209,7 @@ Status ChangesetSource::FillFrom(const Segment& s, bool* full) {
   for (; !scan_.done();) {
     const LogPoint at{scan_.db_version(), scan_.first_seq()};
     if (at >= s.end) return {};
-    if (at >= s.begin && Wanted()) {
+    if (Wanted(s)) {
       // The other has the first part of this transaction from a transfer that broke off.
       if (s.begin.seq > Seq(0) && at.version == s.begin.version && builder_.empty() && !s.loose &&
           !IsBackfill()) {
@@ -235,17 +235,27 @@ void ChangesetSource::Cover(const Segment& s, const LogPoint& end) {
   covered_ = end;
 }
 
-// Whether the entry at which the scan stands has something that was asked for.
-bool ChangesetSource::Wanted() {
+// Whether the entry at which the scan stands has something that was asked for. The segment's ends
+// may lie within it: another sender, or this one while the records were parked, has cut it there.
+bool ChangesetSource::Wanted(const Segment& s) {
+  const DbVersion version = scan_.db_version();
+  const auto outside = [&](Seq seq) {
+    const LogPoint at{version, seq};
+    return at < s.begin || at >= s.end;
+  };
   const ParkedRecord* parked = scan_.parked();
   const std::string& table = parked != nullptr ? parked->table : scan_.table()->name();
   if (!scope_.empty() && !std::binary_search(scope_.begin(), scope_.end(), table)) return false;
   const auto some = selection_.columns.find(table);
   if (parked != nullptr) {
+    if (outside(parked->seq)) return false;
     return some == selection_.columns.end() || parked->cid == kSentinelCid ||
            !some->second.contains(parked->cid);
   }
   wanted_ = scan_.records();
+  if (version == s.begin.version || version == s.end.version) {
+    std::erase_if(wanted_, [&](const LiveRecord& r) { return outside(r.seq); });
+  }
   if (some != selection_.columns.end()) {
     std::erase_if(wanted_, [&](const LiveRecord& r) {
       return r.column >= 0 && !some->second.contains(scan_.table()->columns()[r.column].name);

@@ -49,7 +49,7 @@ class ChangesetSource {
   Status AddEntry(const Segment& segment);
   void AddParked(const ParkedRecord& record);
   uint32_t TableNumber(Table* table);
-  bool Wanted();
+  bool Wanted(const Segment& s);
   void BeginTransaction(const Segment& segment, const LogHeader& header);
   bool MustBegin(const Segment& segment) const;
   void Cover(const Segment& segment, const LogPoint& end);

@@ -46,8 +46,9 @@ Status Connection::Refresh() {
 }
 
 Status Connection::NoticeSchemaChange() {
-  // The statements that have just run, or will when the file is read anew, tell.
-  const int changes = stores_->log.schema_changes() + stores_->join.reprepared();
+  // The statements that have just run, or will when the file is read anew, tell. One that is new
+  // knows nothing of the time before it.
+  const int changes = stores_->log.schema_changes() + stores_->join.preparations();
   if (changes == schema_changes_) return {};
   if (!stores_->merge.empty()) {
     TRIBUTARY_RETURN_IF_ERROR(TryFlush(kAnyLevel, [&] { return FlushMerge(this, false); }));

@@ -133,7 +133,7 @@ class LogStore {
   Growth TakeGrowth() { return std::exchange(growth_, {}); }
 
   // Moves with the first reading of the head from the file after the schema has changed.
-  int schema_changes() const { return read_head_.reprepared(); }
+  int schema_changes() const { return read_head_.preparations(); }
 
   // For ReplaceWatch: the statements that begin with TRIBUTARY_REPLACE.
   const Statement* write_head() const { return &write_head_; }

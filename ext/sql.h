@@ -54,9 +54,10 @@ class Statement {
     bind_error_ = SQLITE_OK;
   }
   bool prepared() const { return stmt_ != nullptr; }
-  // How often SQLite has prepared it anew, because the schema had changed when it was to start.
-  int reprepared() const {
-    return stmt_ != nullptr ? sqlite3_stmt_status(stmt_, SQLITE_STMTSTATUS_REPREPARE, 0) : 0;
+  // How often it was prepared: once by us, then by SQLite, because the schema had changed when it
+  // was to start.
+  int preparations() const {
+    return stmt_ != nullptr ? 1 + sqlite3_stmt_status(stmt_, SQLITE_STMTSTATUS_REPREPARE, 0) : 0;
   }
   sqlite3_stmt* get() const { return stmt_; }
 

@@ -51,6 +51,24 @@ TEST_F(Alter, RenameInsideATransaction) {
   EXPECT_EQ(Changes(), "foo 010901 c 5 2 2 me 1 0\nfoo 010901 bbb 8 5 2 me 1 1");
 }
 
+// A connection that has only read so far prepares its first write after the change.
+TEST_F(Alter, NoticedByAReadersFirstWrite) {
+  TempDir dir;
+  Db writer(dir.File("x.db"));
+  writer.Do(kFoo);
+  writer.Do("INSERT INTO foo VALUES(1, 2, 3)");
+  Db reader(dir.File("x.db"));
+  const std::string before = reader.Get("SELECT crsql_digest()");
+  writer.Do(kAddD);
+  writer.Do(kAgain);
+  writer.Do("ALTER TABLE foo ADD COLUMN e");
+  writer.Do(kAgain);
+  reader.Do("UPDATE foo SET e = 9 WHERE a = 1; INSERT INTO foo VALUES(2, 2, 3, 4, 5)");
+  EXPECT_NE(reader.Get("SELECT crsql_digest()"), before);
+  EXPECT_EQ(ChangesText(reader), ChangesText(writer));
+  EXPECT_TRUE(Contains(ChangesText(reader), "foo 010901 e 9 2 2 me 1 0"));
+}
+
 // The first write notices, of whatever kind it is, and captures the new column's cells.
 TEST_F(Alter, AddColumn) {
   db_.Do("INSERT INTO foo VALUES(1, 2, 3), (2, 3, 4)");

@@ -231,6 +231,21 @@ TEST_F(ParkingTest, RelayOfLessThanARow) {
   ExpectEqual(last, more_, {"foo"});
 }
 
+// While they are parked, records of a row travel one by one; merged, they are one entry of the log.
+TEST_F(ParkingTest, ATransferThatGoesOnAfterUnparking) {
+  more_.Do("INSERT INTO bar VALUES('x', 5, 6)");
+  Send(more_, db_);
+  Db other;
+  other.Do(kFoo);
+  other.Do(kBar);
+  const std::vector<std::string> pieces = PiecesFor(other, db_, 1);
+  ASSERT_GE(pieces.size(), 2U);
+  MustApply(other, pieces[0]);
+  CatchUp(db_);
+  Send(db_, other);
+  ExpectEqual(other, more_, {"bar"});
+}
+
 TEST_F(ParkingTest, VersionsAndKnowledge) {
   more_.Do("INSERT INTO bar VALUES('x', 5, 6); INSERT INTO bar VALUES('y', 5, 6)");
   const std::string site = ToHex(more_.One("SELECT crsql_site_id()").bytes);
