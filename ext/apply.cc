@@ -182,7 +182,7 @@ class Applier {
     if (!applicable || keep_only_) return Hold();
     // Pieces that a constraint refused are tried again seldom, as each try costs all of them; and
     // in the host's transaction only at the end, as there they could not be put aside again.
-    const bool complete = Complete();
+    const bool complete = state_.IsComplete(known_);
     if (complete || (own_transaction_ && std::has_single_bit(held_.size()))) {
       for (const HeldFrame& h : held_) {
         const bool there = std::find(with.begin(), with.end(), h.item) != with.end();
@@ -304,24 +304,11 @@ class Applier {
     return {};
   }
 
-  // Whether all between what is known here and what the sender knew has come.
-  bool Complete() const {
-    const LogPoint first = After(DbVersion(0));
-    if (state_.received.End(LoosePieces(), first) < After(DbVersion(state_.loose_pieces))) {
-      return false;
-    }
-    const auto& all = state_.until.entries();
-    return std::all_of(all.begin(), all.end(), [this](const VersionVector::Entry& e) {
-      return known_.Covers(e.site, e.version) ||
-             state_.received.End(e.site, After(known_.Of(e.site))) >= After(e.version);
-    });
-  }
-
   // A piece that comes again where all of its transfer is known opens none anew.
   Status Conclude() {
     // Pieces of one transfer may be of several snapshots: each tells what it lacks.
     if (key_.scope.empty()) TRIBUTARY_RETURN_IF_ERROR(AddDropped(c_, header_.dropped));
-    if ((known_.Covers(state_.until) || Complete()) && held_.empty()) {
+    if ((known_.Covers(state_.until) || state_.IsComplete(known_)) && held_.empty()) {
       TRIBUTARY_RETURN_IF_ERROR(RaiseKnown(c_, key_.scope, state_.until));
       return EndTransfers(c_, key_.scope);
     }

@@ -229,26 +229,43 @@ Status DropSuperseded(Connection* c, const TransferKey& key) {
   return has ? s.Run() : Status();
 }
 
-Status EndTransfers(Connection* c, const Scope& scope) {
-  bool has;
-  TRIBUTARY_RETURN_IF_ERROR(HasTransfers(c, &has));
-  if (!has) return {};
+bool TransferState::IsComplete(const VersionVector& known) const {
+  const LogPoint first = After(DbVersion(0));
+  if (received.End(LoosePieces(), first) < After(DbVersion(loose_pieces))) return false;
+  const auto& all = until.entries();
+  return std::all_of(all.begin(), all.end(), [&](const VersionVector::Entry& e) {
+    return known.Covers(e.site, e.version) ||
+           received.End(e.site, After(known.Of(e.site))) >= After(e.version);
+  });
+}
+
+namespace {
+
+// Forgets the transfers that are over. *raised: one of them has made more known.
+Status EndOnce(Connection* c, const Scope& scope, bool* raised) {
+  *raised = false;
   VersionVector known;
   TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c, scope, &known));
   std::vector<std::pair<std::string, int64_t>> ended;
   Statement s;
   TRIBUTARY_RETURN_IF_ERROR(s.Prepare(
       c->db(),
-      "SELECT data, sender, scope FROM crsql_transfers WHERE (?2 OR scope = ?1) AND item = 0"));
+      "SELECT data, sender, scope, scope = ?1 AND NOT EXISTS (SELECT 1 FROM crsql_transfers h "
+      "WHERE h.sender = t.sender AND h.scope = t.scope AND h.item > 0) FROM crsql_transfers t "
+      "WHERE (?2 OR scope = ?1) AND item = 0"));
   s.Bind(1, TagOf(scope));
   s.Bind(2, scope.empty() ? 1 : 0);
+  VersionVector gained;
   for (;;) {
     bool row;
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
     if (!row) break;
     TransferState state;
     TRIBUTARY_RETURN_IF_ERROR(ParseState(s.Blob(0), &state));
-    if (known.Covers(state.until)) ended.emplace_back(s.Blob(1), s.Int(2));
+    const bool complete = s.Int(3) != 0 && state.IsComplete(known);
+    if (!complete && !known.Covers(state.until)) continue;
+    ended.emplace_back(s.Blob(1), s.Int(2));
+    if (!gained.MergeMax(state.until)) return Status::Corrupt("too many sites are known");
   }
   TRIBUTARY_RETURN_IF_ERROR(
       s.Prepare(c->db(), "DELETE FROM crsql_transfers WHERE sender = ?1 AND scope = ?2"));
@@ -257,6 +274,16 @@ Status EndTransfers(Connection* c, const Scope& scope) {
     s.Bind(2, tag);
     TRIBUTARY_RETURN_IF_ERROR(s.Run());
   }
+  *raised = !known.Covers(gained);
+  return *raised ? RaiseKnown(c, scope, gained) : Status();
+}
+
+}  // namespace
+
+Status EndTransfers(Connection* c, const Scope& scope) {
+  bool has;
+  TRIBUTARY_RETURN_IF_ERROR(HasTransfers(c, &has));
+  while (has) TRIBUTARY_RETURN_IF_ERROR(EndOnce(c, scope, &has));
   return {};
 }
 

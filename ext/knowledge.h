@@ -83,6 +83,8 @@ struct TransferState {
   Coverage received;
   uint32_t loose_pieces = 0;  // how many of these there are; known once another piece has come
   uint64_t schema = 0;        // the schema's version under which what is held was checked
+  // Whether all between what is known here and what the sender knew has come.
+  bool IsComplete(const VersionVector& known) const;
 };
 inline SiteId LoosePieces() { return {}; }
 Status LoadTransfer(Connection* c, const TransferKey& key, TransferState* state);
@@ -90,8 +92,9 @@ Status SaveTransfer(Connection* c, const TransferKey& key, const TransferState& 
 Status DropTransfer(Connection* c, const TransferKey& key);
 // Before the first SaveTransfer: forgets those that this one takes the place of.
 Status DropSuperseded(Connection* c, const TransferKey& key);
-// Forgets the transfers of that scope, or where it is all tables of every scope, from whomever,
-// that can bring nothing any more: their states and what is held.
+// After more is known: other transfers of that scope may be complete by that, so that what they
+// promised is known, too. Forgets those of that scope, or where it is all tables of every scope,
+// from whomever, that can bring nothing any more: their states and what is held.
 Status EndTransfers(Connection* c, const Scope& scope);
 
 // Frames of that transfer that cannot be applied without others. `header` is the frame's: kept in a

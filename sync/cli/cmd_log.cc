@@ -1,5 +1,4 @@
 // tributary log: who changed what, transaction by transaction.
-#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -211,11 +210,7 @@ Status RunLog(const Context& context) {
   Database db;
   TRIBUTARY_RETURN_IF_ERROR(OpenReplica(context, context.arg(0), OpenMode::kRead, &db));
   if (context.args.Has("--table")) {
-    std::vector<std::string> tables;
-    TRIBUTARY_RETURN_IF_ERROR(ReplicatedTables(db, &tables));
-    if (std::find(tables.begin(), tables.end(), table) == tables.end()) {
-      return {ExitCode::kDifferent, db.path() + ": table " + table + " is not replicated"};
-    }
+    TRIBUTARY_RETURN_IF_ERROR(CheckReplicated(db, table));
   }
   Transaction snapshot(db);
   TRIBUTARY_RETURN_IF_ERROR(snapshot.BeginRead());

@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "sync/cli/commands.h"
+#include "sync/cli/explain.h"
 #include "sync/cli/json.h"
 #include "sync/cli/parked.h"
 #include "sync/cli/replica.h"
@@ -15,9 +16,11 @@ constexpr std::string_view kDetails =
     "The token names all that it knows now, for tributary wait at another replica.\n"
     "Per table: rows, rows with a history of their own (exceptions), bytes of the version log,\n"
     "and deleted rows that are remembered (tombstones). What others sent for a table or column\n"
-    "that is not here is kept for later: how many cells of each, and what to do.\n\n"
+    "that is not here is kept for later: how many cells of each, and what to do.\n"
+    "With --table and --key, the state of that row instead, as tributary log shows it.\n\n"
     "Examples:\n"
     "  tributary status notes.db\n"
+    "  tributary status notes.db --table note --key 7   one row\n"
     "  tributary status --json notes.db | jq -r .digest\n";
 
 struct TableStatus {
@@ -166,8 +169,17 @@ void WriteJson(const std::string& path, const Report& r) {
 }
 
 Status RunStatus(const Context& context) {
+  TRIBUTARY_RETURN_IF_ERROR(context.args.Needs("--table", {"--key"}));
+  TRIBUTARY_RETURN_IF_ERROR(context.args.Needs("--key", {"--table"}));
   Database db;
   TRIBUTARY_RETURN_IF_ERROR(OpenReplica(context, context.arg(0), OpenMode::kRead, &db));
+  if (context.args.Has("--table")) {
+    const std::string table = context.args.Get("--table");
+    TRIBUTARY_RETURN_IF_ERROR(CheckReplicated(db, table));
+    Transaction snapshot(db);
+    TRIBUTARY_RETURN_IF_ERROR(snapshot.BeginRead());
+    return ExplainRow(context, db, table, context.args.Get("--key"));
+  }
   Report report;
   {
     Progress progress(context.human(), "status");
@@ -182,7 +194,15 @@ Status RunStatus(const Context& context) {
 }  // namespace
 
 Command StatusCommand() {
-  return {"status", "DB", "identity, tables, peers, digest", kDetails, {}, 1, 1, RunStatus};
+  return {"status",
+          "DB [--table T --key K]",
+          "identity, tables, peers, digest; or the state of one row",
+          kDetails,
+          {{"--table", "", "NAME", "of the row to be shown"},
+           {"--key", "", "K", "its key; several columns: JSON array"}},
+          1,
+          1,
+          RunStatus};
 }
 
 }  // namespace tributary::cli

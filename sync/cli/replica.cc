@@ -63,6 +63,13 @@ Status ReplicatedTables(const Database& db, std::vector<std::string>* tables) {
   return s.status();
 }
 
+Status CheckReplicated(const Database& db, const std::string& table) {
+  std::vector<std::string> tables;
+  TRIBUTARY_RETURN_IF_ERROR(ReplicatedTables(db, &tables));
+  if (std::find(tables.begin(), tables.end(), table) != tables.end()) return {};
+  return {ExitCode::kDifferent, db.path() + ": table " + table + " is not replicated"};
+}
+
 Status ReadColumns(const Database& db, const std::string& table, TableColumns* columns) {
   columns->name = table;
   columns->keys.clear();

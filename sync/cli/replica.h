@@ -29,6 +29,8 @@ Status OpenReplica(const Context& context, const std::string& path, OpenMode mod
 
 // Names of replicated tables, sorted.
 Status ReplicatedTables(const Database& db, std::vector<std::string>* tables);
+// kDifferent where that is none of them.
+Status CheckReplicated(const Database& db, const std::string& table);
 Status ReadColumns(const Database& db, const std::string& table, TableColumns* columns);
 
 // Living rows of all replicated tables.

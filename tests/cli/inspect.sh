@@ -78,6 +78,15 @@ has err 'the key of table tag is (note, name)'
 expect 2 log a.db --key 2
 has err 'goes with --table'
 expect 2 log a.db --table note --key 2 --since 1
+# status shows the same of a row
+expect 0 log a.db --table note --key 2
+cp out log.out
+expect 0 status a.db --table note --key 2
+is "$(cat out)" "$(cat log.out)"
+expect 1 status a.db --table nowhere --key 2
+has err 'table nowhere is not replicated'
+expect 2 status a.db --table note
+expect 2 status a.db --key 2
 sql a.db "WITH RECURSIVE s(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM s WHERE i < 150) INSERT INTO note(id, title) SELECT i, 'n' || i FROM s"
 expect 0 log a.db --since "$version"
 has out '41 more rows'

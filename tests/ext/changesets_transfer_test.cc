@@ -101,6 +101,24 @@ TEST_F(Transfers, TheRestMayComeFromAnother) {
   EXPECT_TRUE(Contains(Known(b_, {&a_, &b_}), "\"unfinished\":[]"));
 }
 
+// Then the first sender has nothing left to send that could end its transfer.
+TEST_F(Transfers, AnotherBringsAllOfTheRest) {
+  Fill(c_, 1, 1);
+  Send(c_, a_);
+  Fill(a_, 2, 2);
+  const std::vector<std::string> pieces = PiecesFor(b_, a_, 1);
+  ASSERT_EQ(pieces.size(), 2U);
+  for (size_t first : {0, 1}) {
+    Db b;
+    b.Do(kFoo);
+    MustApply(b, pieces[first]);
+    Send(c_, b);
+    Send(a_, b);
+    Equal(a_, b);
+    EXPECT_TRUE(Has(b, a_));
+  }
+}
+
 TEST_F(Transfers, ALargeTransactionBecomesVisibleAsAWhole) {
   Fill(a_, 1, 10);
   a_.Do("INSERT INTO foo VALUES(11, 'after', 0)");
