@@ -17,12 +17,6 @@ constexpr char kWho[] = "crsql_apply";
 
 Status Malformed() { return Status::Error("crsql_apply: the changeset's body is malformed"); }
 
-// Records that came through crsql_changes name no key columns.
-bool KeyIsUnknown(const TableNames& names) {
-  return std::all_of(names.key.begin(), names.key.end(),
-                     [](const std::string& name) { return name.empty(); });
-}
-
 }  // namespace
 
 Status BodyMerger::Open(std::string_view body, Rows rows) {
@@ -51,10 +45,7 @@ Status BodyMerger::FindTarget(const TableNames& names, Target* target) {
     return CheckNotReserved(kWho, names.name);
   }
   const Table& table = *target->table;
-  const bool same_key = std::equal(
-      names.key.begin(), names.key.end(), table.key().begin(), table.key().end(),
-      [](const std::string& theirs, const KeyColumn& ours) { return theirs == ours.name; });
-  if (!same_key && !KeyIsUnknown(names)) {
+  if (!table.MayHaveKey(names.key)) {
     target->misfit = absl::StrCat("the primary key of table ", names.name,
                                   " has other columns here than at the sender");
     return {};
@@ -114,7 +105,7 @@ Status BodyMerger::Park(size_t group, const RowView& row, std::optional<size_t> 
                       .log = authors_[row.transaction].log,
                       .reason = std::string(why)};
   PackValues(decoder_.values(), &parked.pk);
-  if (!KeyIsUnknown(names)) parked.key_names = names.key;
+  if (names.key.empty() || !names.key[0].empty()) parked.key_names = names.key;
   size_t cell = 0;
   for (size_t i = 0; i < row.shape->records.size(); i++) {
     const RowShape::Record& r = row.shape->records[i];

@@ -28,13 +28,7 @@ void ResultText(sqlite3_context* context, std::string_view s) {
 // What was written and not yet folded counts, too.
 Status Prepare(Connection* c, const char* who, int argc, Args argv, Scope* scope) {
   TRIBUTARY_RETURN_IF_ERROR(c->Refresh());
-  Selection selection;
-  if (argc > 0) TRIBUTARY_RETURN_IF_ERROR(ParseSelection(c, who, argv[0], &selection));
-  if (!selection.columns.empty()) {
-    return Status::Error(
-        absl::StrCat(who, ": knowledge is of whole tables: pass an array of names"));
-  }
-  *scope = std::move(selection.scope);
+  if (argc > 0) TRIBUTARY_RETURN_IF_ERROR(ParseScope(c, who, argv[0], scope));
   return c->Flush();
 }
 

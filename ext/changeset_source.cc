@@ -15,10 +15,9 @@ constexpr LogPoint kEndOfLog{kMaxVersion + 1, Seq(0)};
 
 }  // namespace
 
-Status ChangesetSource::Start(const Have& have, Selection selection, size_t max_bytes) {
+Status ChangesetSource::Start(const Have& have, Scope scope, size_t max_bytes) {
   Stop();
-  selection_ = std::move(selection);
-  scope_ = selection_.scope;
+  scope_ = std::move(scope);
   max_bytes_ = max_bytes;
   common_ = {};
   TRIBUTARY_RETURN_IF_ERROR(c_->stores().sites.Own(&common_.sender));
@@ -79,7 +78,7 @@ Status ChangesetSource::Plan(const Have& have) {
     sites.emplace_back(site, ordinal);
   }
   std::sort(sites.begin(), sites.end());
-  if (have.everything || !selection_.columns.empty()) {
+  if (have.everything) {
     for (const auto& [site, ordinal] : sites) {
       segments_.push_back({ordinal, site, After(DbVersion(0)), kEndOfLog, true});
     }
@@ -246,20 +245,10 @@ bool ChangesetSource::Wanted(const Segment& s) {
   const ParkedRecord* parked = scan_.parked();
   const std::string& table = parked != nullptr ? parked->table : scan_.table()->name();
   if (!scope_.empty() && !std::binary_search(scope_.begin(), scope_.end(), table)) return false;
-  const auto some = selection_.columns.find(table);
-  if (parked != nullptr) {
-    if (outside(parked->seq)) return false;
-    return some == selection_.columns.end() || parked->cid == kSentinelCid ||
-           !some->second.contains(parked->cid);
-  }
+  if (parked != nullptr) return !outside(parked->seq);
   wanted_ = scan_.records();
   if (version == s.begin.version || version == s.end.version) {
     std::erase_if(wanted_, [&](const LiveRecord& r) { return outside(r.seq); });
-  }
-  if (some != selection_.columns.end()) {
-    std::erase_if(wanted_, [&](const LiveRecord& r) {
-      return r.column >= 0 && !some->second.contains(scan_.table()->columns()[r.column].name);
-    });
   }
   return !wanted_.empty();
 }

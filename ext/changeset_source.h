@@ -21,7 +21,7 @@ class ChangesetSource {
   // Starts at the first piece; there is none where nothing is lacking. A piece ends at the first
   // transaction that makes its body as long as max_bytes; a longer transaction is cut.
   // REQUIRES: the connection is ready, and what it captured is flushed.
-  Status Start(const Have& have, Selection selection, size_t max_bytes);
+  Status Start(const Have& have, Scope scope, size_t max_bytes);
   Status Next();
   void Stop();
   bool done() const { return done_; }
@@ -60,7 +60,6 @@ class ChangesetSource {
   ChangeScan scan_;
   bool done_ = true;
   Scope scope_;
-  Selection selection_;
   std::vector<LiveRecord> wanted_;  // of the present entry
   size_t max_bytes_ = 0;
   ChangesetHeader common_;  // what all pieces say

@@ -77,7 +77,7 @@ int Filter(sqlite3_vtab_cursor* cursor, int given, const char*, int, sqlite3_val
     source.Stop();
     CursorOf(cursor)->row = 0;
     Have have;
-    Selection selection;
+    Scope scope;
     int64_t max_bytes = kDefaultMaxBytes;
     if ((given & 1) != 0) TRIBUTARY_RETURN_IF_ERROR(ParseHave(*argv++, &have));
     if ((given & 2) != 0) {
@@ -89,10 +89,10 @@ int Filter(sqlite3_vtab_cursor* cursor, int given, const char*, int, sqlite3_val
     }
     TRIBUTARY_RETURN_IF_ERROR(c->Refresh());
     if ((given & 4) != 0) {
-      TRIBUTARY_RETURN_IF_ERROR(ParseSelection(c, "crsql_changesets", *argv++, &selection));
+      TRIBUTARY_RETURN_IF_ERROR(ParseScope(c, "crsql_changesets", *argv++, &scope));
     }
     TRIBUTARY_RETURN_IF_ERROR(c->Flush());
-    return source.Start(have, std::move(selection), static_cast<size_t>(max_bytes));
+    return source.Start(have, std::move(scope), static_cast<size_t>(max_bytes));
   });
 }
 
@@ -153,70 +153,36 @@ constexpr sqlite3_module kModule = MakeModule();
 
 }  // namespace
 
-namespace {
-
-Status FindReplicated(Connection* c, const char* who, std::string_view name, Table** table) {
-  TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Find(name, table));
-  if (*table != nullptr) return {};
-  return Status::Error(absl::StrCat(who, ": table ", std::string(name),
-                                    " is not replicated here: SELECT crsql_as_crr on it first"));
-}
-
-// The rows of `sql`, of which ?1 is the JSON: a table and, with columns, one of them or NULL.
-Status ReadNames(Connection* c, const char* who, const char* sql, std::string_view json,
-                 bool with_columns, Selection* selection) {
+Status ParseScope(Connection* c, const char* who, sqlite3_value* value, Scope* scope) {
+  scope->clear();
+  if (sqlite3_value_type(value) == SQLITE_NULL) return {};
   Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(s.Prepare(c->db(), sql));
+  TRIBUTARY_RETURN_IF_ERROR(
+      s.Prepare(c->db(),
+                "SELECT value FROM json_each(CASE WHEN json_valid(?1) THEN ?1 ELSE '[]' END) WHERE "
+                "json_valid(?1) AND json_type(?1) = 'array'"));
+  const std::string json(TextOf(value));
   s.BindText(1, json);
   for (;;) {
     bool row;
     TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
-    if (!row) return {};
+    if (!row) break;
     const std::string name(s.Text(0));
     Table* table;
-    TRIBUTARY_RETURN_IF_ERROR(FindReplicated(c, who, name, &table));
-    selection->scope.push_back(name);
-    if (!with_columns) continue;
-    auto& columns = selection->columns[name];
-    const std::string_view column = s.Text(1);
-    if (column.empty()) continue;
-    if (table->FindColumn(column) < 0) {
-      return Status::Error(absl::StrCat(who, ": ", NoColumn(*table, column)));
+    TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Find(name, &table));
+    if (table == nullptr) {
+      return Status::Error(absl::StrCat(who, ": table ", name,
+                                        " is not replicated here: SELECT crsql_as_crr on it "
+                                        "first"));
     }
-    columns.emplace(column);
+    scope->push_back(name);
   }
-}
-
-}  // namespace
-
-Status ParseSelection(Connection* c, const char* who, sqlite3_value* value, Selection* selection) {
-  *selection = {};
-  if (sqlite3_value_type(value) == SQLITE_NULL) return {};
-  const std::string json(TextOf(value));
-  Statement s;
-  TRIBUTARY_RETURN_IF_ERROR(
-      s.Prepare(c->db(), "SELECT CASE WHEN json_valid(?1) THEN json_type(?1) END"));
-  s.BindText(1, json);
-  bool row;
-  TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
-  const std::string type(s.Text(0));
-  if (type == "array") {
-    TRIBUTARY_RETURN_IF_ERROR(
-        ReadNames(c, who, "SELECT value FROM json_each(?1)", json, false, selection));
-  } else if (type == "object") {
-    TRIBUTARY_RETURN_IF_ERROR(ReadNames(
-        c, who, "SELECT t.key, c.value FROM json_each(?1) AS t LEFT JOIN json_each(t.value) AS c",
-        json, true, selection));
-  }
-  Scope& scope = selection->scope;
-  if (scope.empty()) {
+  if (scope->empty()) {
     return Status::Error(absl::StrCat(
-        who,
-        ": tables must be a JSON array of names, such as '[\"note\", \"tag\"]', or an object "
-        "of their columns, such as '{\"note\": [\"title\"]}', or NULL"));
+        who, ": tables must be a JSON array of names, such as '[\"note\", \"tag\"]', or NULL"));
   }
-  std::sort(scope.begin(), scope.end());
-  scope.erase(std::unique(scope.begin(), scope.end()), scope.end());
+  std::sort(scope->begin(), scope->end());
+  scope->erase(std::unique(scope->begin(), scope->end()), scope->end());
   return {};
 }
 

@@ -9,10 +9,9 @@ namespace tributary {
 
 Status RegisterChangesetTable(Connection* connection);
 
-// The tables that an SQL argument names: NULL for all, a JSON array of names of replicated tables,
-// or a JSON object of arrays of their columns: {"note": ["title"]}.
-Status ParseSelection(Connection* connection, const char* who, sqlite3_value* value,
-                      Selection* selection);
+// The tables that an SQL argument names: NULL for all, or a JSON array of names of replicated
+// tables.
+Status ParseScope(Connection* connection, const char* who, sqlite3_value* value, Scope* scope);
 
 }  // namespace tributary
 

@@ -490,42 +490,4 @@ Status FlushCapture(Connection* c) {
   return {};
 }
 
-Status LogBackfill(Connection* c, Table* table) {
-  LogHead head;
-  Statement keys;
-  std::string sql = "SELECT ";
-  for (size_t i = 0; i < table->key().size(); i++) {
-    absl::StrAppend(&sql, i > 0 ? ", " : "", QuoteName(table->key()[i].name));
-  }
-  absl::StrAppend(&sql, " FROM main.", QuoteName(table->name()));
-  TRIBUTARY_RETURN_IF_ERROR(keys.Prepare(c->db(), sql));
-  bool row;
-  TRIBUTARY_RETURN_IF_ERROR(keys.Step(&row));
-  if (!row) return {};
-  TRIBUTARY_RETURN_IF_ERROR(AllotVersion(c, &head));
-  StampSource source(c->capture.state.version, c->capture.state.next_seq);
-  LogWriter log(&c->stores().log, kOwnSite, source.version(),
-                {.backfill = true, .commit_ms = NowMs(), .ts = c->ts});
-  LogEntry entry{.table = table->id(),
-                 .layout = table->layouts().current_number(),
-                 .width = static_cast<uint32_t>(table->layouts().current().size()),
-                 .key_width = static_cast<uint32_t>(table->key().size()),
-                 .kind = LogKind::kRow};
-  std::string key;
-  std::vector<sqlite3_value*> values(table->key().size());
-  while (row) {
-    key.clear();
-    for (size_t i = 0; i < values.size(); i++) values[i] = keys.Column(static_cast<int>(i));
-    TRIBUTARY_RETURN_IF_ERROR(table->EncodeKey(values.data(), &key));
-    entry.key = key;
-    entry.seq = RowClock::FirstInsert(table->layouts(), &source);
-    TRIBUTARY_RETURN_IF_ERROR(log.Add(entry));
-    TRIBUTARY_RETURN_IF_ERROR(keys.Step(&row));
-  }
-  TRIBUTARY_RETURN_IF_ERROR(log.Close());
-  TRIBUTARY_RETURN_IF_ERROR(SweepLog(c, c->stores().log.growth().entries, &head));
-  c->capture.state.next_seq = source.next();
-  return c->stores().log.WriteHead(head);
-}
-
 }  // namespace tributary

@@ -14,9 +14,6 @@ Status FlushCapture(Connection* connection);
 Status AllotVersion(Connection* connection, LogHead* head);
 int64_t NowMs();
 
-// Logs every row of a table that has just become replicated as one transaction of this site.
-Status LogBackfill(Connection* connection, Table* table);
-
 }  // namespace tributary
 
 #endif  // TRIBUTARY_EXT_FLUSH_H_

@@ -34,8 +34,6 @@
 #ifndef TRIBUTARY_EXT_KNOWLEDGE_H_
 #define TRIBUTARY_EXT_KNOWLEDGE_H_
 
-#include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,12 +54,6 @@ Status ScopeOf(Connection* c, const ChangesetHeader& header, Scope* scope);
 // Forgets V, and all transfers; a new epoch begins. REQUIRES: a write transaction.
 Status ForgetKnown(Connection* c);
 Status LoadEpoch(Connection* c, uint64_t* epoch);
-
-// What a host asks for. With some columns only, a transfer asserts nothing: it is of no scope.
-struct Selection {
-  Scope scope;
-  std::map<std::string, std::set<std::string, std::less<>>, std::less<>> columns;  // by table
-};
 
 Status LoadKnown(Connection* c, const Scope& scope, VersionVector* known);
 // Raises V, and what was seen of each site. REQUIRES: a write transaction.

@@ -243,26 +243,17 @@ Status ParkedScan::Next() {
 
 namespace {
 
-// Whether table and column are here now.
-Status Fits(Connection* c, const ParkedRecord& r, bool* fits) {
-  Table* table;
-  TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Find(r.table, &table));
-  *fits =
-      table != nullptr && (r.cid == kSentinelCid || table->FindColumn(r.cid) >= 0) &&
-      (r.key_names.empty() ||
-       std::equal(r.key_names.begin(), r.key_names.end(), table->key().begin(), table->key().end(),
-                  [](const std::string& name, const KeyColumn& k) { return name == k.name; }));
-  return {};
+// Whether table and column are here now. `table`: the record's, or null.
+bool Fits(const Table* table, const ParkedRecord& r) {
+  return table != nullptr && (r.cid == kSentinelCid || table->FindColumn(r.cid) >= 0) &&
+         table->MayHaveKey(r.key_names);
 }
 
-// The first key behind those of the record's table, or of its column where it has the table.
-Status SkipBehind(Connection* c, const ParkedRecord& r, std::string* key) {
-  Table* table;
-  TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Find(r.table, &table));
-  *key = absl::StrCat(
+// The first key behind those of the record's table, or of its column where the table is here.
+std::string Behind(const Table* table, const ParkedRecord& r) {
+  return absl::StrCat(
       r.table, table != nullptr ? absl::StrCat(std::string_view("\0", 1), r.cid) : std::string(),
       "\x01");
-  return {};
 }
 
 Status MergeParked(Connection* c, ParkedRecord* r) {
@@ -294,13 +285,13 @@ Status UnparkAll(Connection* c, bool each_alone) {
     TRIBUTARY_RETURN_IF_ERROR(c->stores().parking.List(&after, kChunk, &records));
     if (records.empty()) break;
     for (ParkedRecord& r : records) {
-      bool fits;
-      TRIBUTARY_RETURN_IF_ERROR(Fits(c, r, &fits));
-      if (fits) {
+      Table* table;
+      TRIBUTARY_RETURN_IF_ERROR(c->stores().catalog.Find(r.table, &table));
+      if (Fits(table, r)) {
         TRIBUTARY_RETURN_IF_ERROR(each_alone ? MergeAlone(c, &r) : MergeParked(c, &r));
         continue;
       }
-      TRIBUTARY_RETURN_IF_ERROR(SkipBehind(c, r, &after));
+      after = Behind(table, r);
       break;
     }
   }

@@ -62,6 +62,12 @@ int Table::FindColumn(std::string_view name, int first) const {
   return -1;
 }
 
+bool Table::MayHaveKey(const std::vector<std::string>& names) const {
+  return absl::c_all_of(names, [](const std::string& name) { return name.empty(); }) ||
+         absl::c_equal(names, key_,
+                       [](const std::string& name, const KeyColumn& k) { return name == k.name; });
+}
+
 Status Table::Load(const TableTraits& traits) {
   traits_ = traits;
   TRIBUTARY_RETURN_IF_ERROR(LoadSchema());

@@ -89,6 +89,10 @@ class Table {
   // column had before it was renamed stands for it, unless another has taken it since.
   int FindColumn(std::string_view name, int first = 0) const;
 
+  // Whether those are the columns of its key, by name. What came through crsql_changes names none:
+  // any key may be meant.
+  bool MayHaveKey(const std::vector<std::string>& names) const;
+
   // Reads key and columns from the schema and the catalog's tables.
   Status Load(const TableTraits& traits = {});
 
