@@ -105,7 +105,7 @@ Status BodyMerger::Park(size_t group, const RowView& row, std::optional<size_t> 
                       .log = authors_[row.transaction].log,
                       .reason = std::string(why)};
   PackValues(decoder_.values(), &parked.pk);
-  if (names.key.empty() || !names.key[0].empty()) parked.key_names = names.key;
+  if (!NamesNoKey(names.key)) parked.key_names = names.key;
   size_t cell = 0;
   for (size_t i = 0; i < row.shape->records.size(); i++) {
     const RowShape::Record& r = row.shape->records[i];

@@ -62,8 +62,12 @@ int Table::FindColumn(std::string_view name, int first) const {
   return -1;
 }
 
+bool NamesNoKey(const std::vector<std::string>& names) {
+  return absl::c_all_of(names, [](const std::string& name) { return name.empty(); });
+}
+
 bool Table::MayHaveKey(const std::vector<std::string>& names) const {
-  return absl::c_all_of(names, [](const std::string& name) { return name.empty(); }) ||
+  return NamesNoKey(names) ||
          absl::c_equal(names, key_,
                        [](const std::string& name, const KeyColumn& k) { return name == k.name; });
 }

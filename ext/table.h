@@ -62,6 +62,9 @@ struct TableTraits {
   bool has_user_triggers = false;    // others than ours run on it; any TEMP trigger counts
 };
 
+// Whether a record does not name the columns of its key: those of crsql_changes do not.
+bool NamesNoKey(const std::vector<std::string>& names);
+
 class Table {
  public:
   Table(sqlite3* db, int64_t id, std::string name) : db_(db), id_(id), name_(std::move(name)) {}
@@ -89,8 +92,7 @@ class Table {
   // column had before it was renamed stands for it, unless another has taken it since.
   int FindColumn(std::string_view name, int first = 0) const;
 
-  // Whether those are the columns of its key, by name. What came through crsql_changes names none:
-  // any key may be meant.
+  // Whether those are the columns of its key, by name. Any key may be meant where none is named.
   bool MayHaveKey(const std::vector<std::string>& names) const;
 
   // Reads key and columns from the schema and the catalog's tables.

@@ -55,11 +55,15 @@ absl::Status FileWriter::Create(const std::string& directory, std::string_view n
   for (int i = 0;; i++) {
     temporary_ = absl::StrCat(directory, "/.", name, ".", getpid(), ".", i, ".tmp");
     fd_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd_ >= 0 || errno != EEXIST || i == 1000) break;
+    if (i == 1000 || (fd_ < 0 && errno != EEXIST)) break;
+    if (fd_ < 0) continue;
+    // Another process may have cleaned up between the two calls.
+    struct stat made {};
+    if (flock(fd_, LOCK_EX) != 0 || fstat(fd_, &made) != 0 || made.st_nlink > 0) break;
+    close(fd_);
+    fd_ = -1;
   }
-  if (fd_ < 0) return Failed(temporary_, "cannot make the file");
-  flock(fd_, LOCK_EX | LOCK_NB);
-  return absl::OkStatus();
+  return fd_ >= 0 ? absl::OkStatus() : Failed(temporary_, "cannot make the file");
 }
 
 absl::Status FileWriter::Append(std::string_view data) {

@@ -116,7 +116,8 @@ absl::Status Session::NextPiece() {
   }
   std::vector<Have::Unfinished>& sent = peer_.have.unfinished;
   auto mine = std::find_if(sent.begin(), sent.end(), [this](const Have::Unfinished& u) {
-    return u.loose == pending_header_.loose && u.epoch == pending_header_.epoch;
+    return u.sender == own_site_ && u.loose == pending_header_.loose &&
+           u.epoch == pending_header_.epoch;
   });
   if (mine == sent.end()) {
     mine = sent.insert(mine, {own_site_, {}, pending_header_.loose, pending_header_.epoch});
