@@ -310,10 +310,37 @@ class Applier {
     if (key_.scope.empty()) TRIBUTARY_RETURN_IF_ERROR(AddDropped(c_, header_.dropped));
     if ((known_.Covers(state_.until) || state_.IsComplete(known_)) && held_.empty()) {
       TRIBUTARY_RETURN_IF_ERROR(RaiseKnown(c_, key_.scope, state_.until));
-      return EndTransfers(c_, key_.scope);
+      TRIBUTARY_RETURN_IF_ERROR(EndTransfers(c_, key_.scope));
+      return ApplyWaiting();
     }
     if (!stored_) TRIBUTARY_RETURN_IF_ERROR(DropSuperseded(c_, key_));
     return SaveTransfer(c_, key_, state_);
+  }
+
+  // What is known now may be the rest of other transfers, whose senders have nothing more to send.
+  Status ApplyWaiting() {
+    for (;;) {
+      TransferKey key;
+      TRIBUTARY_RETURN_IF_ERROR(FindComplete(c_, key_.scope, &key, &state_));
+      if (key.name.empty()) return {};
+      key_ = std::move(key);
+      stored_ = true;
+      TRIBUTARY_RETURN_IF_ERROR(ListHeld(c_, key_, &held_));
+      TRIBUTARY_RETURN_IF_ERROR(CheckHeld());
+      if (held_.empty()) continue;  // it starts over
+      std::vector<int64_t> items;
+      for (const HeldFrame& h : held_) items.push_back(h.item);
+      ScopedSavepoint savepoint(c_->db());
+      TRIBUTARY_RETURN_IF_ERROR(savepoint.Begin());
+      Status applied = Apply(items, false);
+      // What a constraint refuses is tried again with that sender's next piece.
+      if ((applied.code() & 0xff) == SQLITE_CONSTRAINT) return {};
+      TRIBUTARY_RETURN_IF_ERROR(std::move(applied));
+      TRIBUTARY_RETURN_IF_ERROR(DropTransfer(c_, key_));
+      TRIBUTARY_RETURN_IF_ERROR(RaiseKnown(c_, key_.scope, state_.until));
+      TRIBUTARY_RETURN_IF_ERROR(EndTransfers(c_, key_.scope));
+      TRIBUTARY_RETURN_IF_ERROR(savepoint.Release());
+    }
   }
 
   Connection* c_;

@@ -287,6 +287,30 @@ Status EndTransfers(Connection* c, const Scope& scope) {
   return {};
 }
 
+Status FindComplete(Connection* c, const Scope& scope, TransferKey* key, TransferState* state) {
+  *key = {};
+  key->scope = scope;
+  VersionVector known;
+  TRIBUTARY_RETURN_IF_ERROR(LoadKnown(c, scope, &known));
+  Statement s;
+  bool row;
+  TRIBUTARY_RETURN_IF_ERROR(PrepareTransfers(
+      c,
+      "SELECT data, sender FROM crsql_transfers t WHERE ?1 NOTNULL AND scope = ?2 AND item = 0 AND "
+      "EXISTS (SELECT 1 FROM crsql_transfers h WHERE h.sender = t.sender AND h.scope = t.scope AND "
+      "h.item > 0)",
+      *key, &s, &row));
+  while (row) {
+    TRIBUTARY_RETURN_IF_ERROR(s.Step(&row));
+    if (!row) break;
+    TRIBUTARY_RETURN_IF_ERROR(ParseState(s.Blob(0), state));
+    if (!state->IsComplete(known)) continue;
+    key->name = std::string(s.Blob(1));
+    break;
+  }
+  return {};
+}
+
 Status HoldFrame(Connection* c, const TransferKey& key, std::string_view header,
                  std::string_view frame) {
   TRIBUTARY_RETURN_IF_ERROR(MakeTransfers(c));

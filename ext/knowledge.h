@@ -89,6 +89,10 @@ Status DropSuperseded(Connection* c, const TransferKey& key);
 // from whomever, that can bring nothing any more: their states and what is held.
 Status EndTransfers(Connection* c, const Scope& scope);
 
+// A transfer of that scope that is complete but for frames that still wait, as what they waited for
+// came from elsewhere; no name where there is none.
+Status FindComplete(Connection* c, const Scope& scope, TransferKey* key, TransferState* state);
+
 // Frames of that transfer that cannot be applied without others. `header` is the frame's: kept in a
 // column of its own, as each further piece looks at all of them.
 Status HoldFrame(Connection* c, const TransferKey& key, std::string_view header,

@@ -119,6 +119,28 @@ TEST_F(Transfers, AnotherBringsAllOfTheRest) {
   }
 }
 
+// A piece that waits for the rest of a transaction, which another sender brings as a whole.
+TEST_F(Transfers, AnotherBringsWhatAPieceWaitsFor) {
+  // Pieces have sites in the order of their ids.
+  Db& relay =
+      b_.One("SELECT crsql_site_id()").bytes < c_.One("SELECT crsql_site_id()").bytes ? b_ : c_;
+  Db& author = &relay == &b_ ? c_ : b_;
+  Fill(author, 1, 9);
+  Send(author, relay);
+  Fill(relay, 20, 20);
+  for (const int64_t bytes : {1, 20, 40, 80, 160}) {
+    const std::vector<std::string> pieces = PiecesFor(a_, relay, bytes);
+    for (const std::string& piece : pieces) {
+      Db db;
+      db.Do(kFoo);
+      MustApply(db, piece);
+      Send(author, db);
+      Send(relay, db);
+      Equal(relay, db);
+    }
+  }
+}
+
 TEST_F(Transfers, ALargeTransactionBecomesVisibleAsAWhole) {
   Fill(a_, 1, 10);
   a_.Do("INSERT INTO foo VALUES(11, 'after', 0)");
