@@ -7,6 +7,6 @@ files=(./*.test.mjs)
 [ $# = 0 ] || files=("${@/%/.test.mjs}")
 bad=0
 for file in "${files[@]}"; do
-  node --test "$file" || bad=1
+  node --test --test-timeout=180000 "$file" || bad=1
 done
 exit $bad
