@@ -8,13 +8,16 @@
 namespace tributary {
 namespace {
 
+// Where SQLite does not name it, as for a table whose rows are only counted.
+constexpr char kAnySchema[] = "?";
+
 void AppendLower(std::string_view text, std::string* out) {
   for (const char c : text) out->push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
 }
 
 void MakeKey(const char* schema, const char* table, std::string* key) {
   key->clear();
-  AppendLower(schema != nullptr ? schema : "main", key);
+  AppendLower(schema != nullptr ? schema : kAnySchema, key);
   key->push_back('.');
   AppendLower(table, key);
 }
@@ -100,10 +103,36 @@ void LiveQueries::Begin(int32_t id) {
 
 bool LiveQueries::End() {
   Query* query = std::exchange(recording_, nullptr);
+  std::map<std::string, Dependency, std::less<>> tables;
+  tables.swap(query->tables);
+  for (auto& [name, dependency] : tables) {
+    const size_t dot = name.find('.');
+    std::string schema = name.substr(0, dot);
+    if (schema == kAnySchema && !FindSchema(name.substr(dot + 1), &schema)) return false;
+    const std::string key = schema + name.substr(dot);
+    Dependency& merged = query->tables[key];
+    merged.columns.insert(merged.columns.end(), dependency.columns.begin(),
+                          dependency.columns.end());
+  }
   for (auto& [name, dependency] : query->tables) {
     if (!Resolve(name, query, &dependency)) return false;
   }
   return true;
+}
+
+// Where SQLite finds a table of that name; unchanged if it is none.
+bool LiveQueries::FindSchema(const std::string& table, std::string* schema) {
+  sqlite3_stmt* s = nullptr;
+  int rc = sqlite3_prepare_v2(db_,
+                              "SELECT lower(schema) FROM pragma_table_list(?1) ORDER BY schema <>"
+                              " 'temp', schema <> 'main' LIMIT 1",
+                              -1, &s, nullptr);
+  if (rc != SQLITE_OK) return false;
+  sqlite3_bind_text(s, 1, table.data(), static_cast<int>(table.size()), SQLITE_STATIC);
+  rc = sqlite3_step(s);
+  if (rc == SQLITE_ROW) *schema = reinterpret_cast<const char*>(sqlite3_column_text(s, 0));
+  sqlite3_finalize(s);
+  return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
 // Finds the positions of the columns read, as the hook counts them.
@@ -111,28 +140,26 @@ bool LiveQueries::Resolve(const std::string& name, Query* query, Dependency* dep
   const size_t dot = name.find('.');
   const std::string schema = name.substr(0, dot);
   const std::string table = name.substr(dot + 1);
-  // What only looks like a table, such as a CTE, has no columns here and never changes.
+  if (table == "json_each" || table == "json_tree") return true;
   sqlite3_stmt* s = nullptr;
   int rc = sqlite3_prepare_v2(db_,
                               "SELECT lower(x.name), x.hidden, l.type FROM pragma_table_list(?1) l,"
                               " pragma_table_xinfo(?1, ?2) x WHERE l.schema = ?2",
                               -1, &s, nullptr);
   if (rc != SQLITE_OK) return false;
-  sqlite3_bind_text(s, 1, table.data(), static_cast<int>(table.size()), SQLITE_TRANSIENT);
-  sqlite3_bind_text(s, 2, schema.data(), static_cast<int>(schema.size()), SQLITE_TRANSIENT);
+  sqlite3_bind_text(s, 1, table.data(), static_cast<int>(table.size()), SQLITE_STATIC);
+  sqlite3_bind_text(s, 2, schema.data(), static_cast<int>(schema.size()), SQLITE_STATIC);
   std::vector<std::string> columns;
   while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
     columns.emplace_back(reinterpret_cast<const char*>(sqlite3_column_text(s, 0)));
     if (sqlite3_column_int(s, 1) != 0) dependency->every_column = true;  // generated ones
     const auto* type = reinterpret_cast<const char*>(sqlite3_column_text(s, 2));
-    if (std::strcmp(type, "virtual") == 0 && table != "json_each" && table != "json_tree") {
-      query->anything = true;
-    }
+    if (std::strcmp(type, "virtual") == 0) query->anything = true;
   }
   sqlite3_finalize(s);
   if (rc != SQLITE_DONE) return false;
+  if (columns.empty()) query->anything = true;  // a table-valued function, or what it may be
   for (const std::string& column : dependency->columns) {
-    if (column.empty()) continue;
     const auto at = std::find(columns.begin(), columns.end(), column);
     // The rowid's changes are told apart; of a view's column its table's are told besides.
     if (at != columns.end())
@@ -140,9 +167,8 @@ bool LiveQueries::Resolve(const std::string& name, Query* query, Dependency* dep
   }
   for (const Filter& filter : dependency->filters) {
     const auto at = std::find(columns.begin(), columns.end(), filter.column);
-    dependency->filter_positions.push_back(at == columns.end() || dependency->every_column
-                                               ? -1
-                                               : static_cast<int>(at - columns.begin()));
+    const bool known = at != columns.end() && !dependency->every_column;
+    dependency->filter_positions.push_back(known ? static_cast<int>(at - columns.begin()) : -1);
   }
   return true;
 }

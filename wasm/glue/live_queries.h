@@ -63,6 +63,7 @@ class LiveQueries {
                         sqlite3_int64 old_rowid, sqlite3_int64 new_rowid) noexcept;
   void NoteRead(const char* table, const char* column, const char* schema);
   void NoteChange(int op, const char* schema, const char* table, bool rowid_changed);
+  bool FindSchema(const std::string& table, std::string* schema);
   bool Resolve(const std::string& name, Query* query, Dependency* dependency);
   bool Affects(const Dependency& dependency, int op, bool rowid_changed);
   bool Matches(const Dependency& dependency, bool old_row);

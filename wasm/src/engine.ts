@@ -38,6 +38,8 @@ interface Exports {
   trib_live_begin(db: number, id: number): number;
   trib_live_end(db: number): number;
   trib_live_remove(db: number, id: number): void;
+  trib_live_narrow(db: number, id: number, table: number, column: number, isText: number, integer: bigint,
+    text: number, size: number): number;
   trib_live_dirty(db: number): number;
   trib_session_new(db: number, live: number): number;
   trib_session_free(session: number): void;
@@ -316,6 +318,18 @@ export class Engine {
     statements.forEach(({ handle }) => this.exports.trib_finalize(handle));
     this.unwatch(id);
     throw error;
+  }
+
+  /** All rows that query `id` reads of `table` have this value in `column`. */
+  narrow(id: number, table: string, column: string, value: bigint | string): void {
+    const isText = typeof value === 'string';
+    const text = encoder.encode(isText ? value : '');
+    const places = [this.put(encoder.encode(`${table}\0`)), this.put(encoder.encode(`${column}\0`)), this.put(text)];
+    const [tableAt, columnAt, textAt] = places as [number, number, number];
+    const code = this.exports.trib_live_narrow(this.db, id, tableAt, columnAt, isText ? 1 : 0, isText ? 0n : value,
+      textAt, text.length);
+    places.forEach((at) => this.exports.trib_free(at));
+    this.check(code);
   }
 
   unwatch(id: number): void {

@@ -2,6 +2,7 @@
 // may affect, and told only if their result is another.
 import type { Engine, Prepared } from './engine.js';
 import { toPlain } from './errors.js';
+import { narrow } from './narrow.js';
 import type { Event, Result } from './protocol.js';
 
 interface Query {
@@ -32,7 +33,7 @@ export class LiveSet {
     const id = this.nextId++;
     const query: Query = { client, live, sql, params, statement: undefined, last: undefined };
     if (this.queries.size === 0) this.schema = this.readSchema();
-    query.statement = this.engine.watch(id, sql);
+    query.statement = this.watch(id, query);
     this.queries.set(id, query);
     try {
       return this.run(query, query.statement);
@@ -40,6 +41,13 @@ export class LiveSet {
       this.drop(id);
       throw error;
     }
+  }
+
+  private watch(id: number, { sql, params }: Query): Prepared {
+    const statement = this.engine.watch(id, sql);
+    const only = narrow(sql, params);
+    if (only !== undefined) this.engine.narrow(id, only.table, only.column, only.value);
+    return statement;
   }
 
   remove(client: string, live: number): void {
@@ -113,9 +121,10 @@ export class LiveSet {
     if (query.statement !== undefined) this.engine.finalize(query.statement);
     query.statement = undefined;
     try {
-      query.statement = this.engine.watch(id, query.sql);
+      query.statement = this.watch(id, query);
       this.refresh(query, query.statement);
     } catch (error) {
+      query.last = undefined;
       this.tell(query.client, { event: 'liveError', live: query.live, error: toPlain(error) });
     }
   }
