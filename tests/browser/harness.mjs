@@ -1,5 +1,6 @@
 // What the browser's tests share: a server of the package and a Chromium, both stopped at the end.
-import { spawn, execFileSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { readFile, mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -87,7 +88,39 @@ export function killBrowser(profile) {
 
 /** Runs the native command line. */
 export function native(...args) {
-  return execFileSync(tributary, args, { encoding: 'utf8' });
+  const program = args[0] === 'sync' ? process.env.TRIBUTARY_HUB ?? tributary : tributary;
+  return execFileSync(program, args, { encoding: 'utf8' });
 }
 
-export { spawn };
+/** A hub of the native build, which can be stopped and started again; undefined if that has none. */
+export async function startHub() {
+  const program = process.env.TRIBUTARY_HUB ?? tributary;
+  if (spawnSync(program, ['serve', '--help']).status !== 0) return undefined;
+  const folder = await temporaryFolder();
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  let child;
+  const hub = {
+    url: `ws://127.0.0.1:${port}`,
+    async start() {
+      child = spawn(program, ['serve', '--dir', folder, '--listen', String(port), '--grace-seconds', '1'],
+        { stdio: ['ignore', 'ignore', process.env.VERBOSE ? 'inherit' : 'ignore'] });
+      for (let tries = 0; tries < 100; ++tries) {
+        const answers = await fetch(`http://127.0.0.1:${port}/`).then(() => true, () => false);
+        if (answers) return;
+        await new Promise((done) => setTimeout(done, 50));
+      }
+      throw new Error(`the hub ${program} does not answer`);
+    },
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const gone = once(child, 'exit');
+      child.kill('SIGTERM');
+      await gone;
+    },
+  };
+  await hub.start();
+  return hub;
+}
