@@ -172,12 +172,22 @@ test('what cannot be synced says why', { skip }, async () => {
     db.peer(port1);
     const same = copy.peer(port2);
     const reason = await same.reached('live').then(() => 'live', (error) => error.message);
-    const bad = db.sync('no address');
-    const address = await bad.reached('live').then(() => 'live', (error) => error.message);
-    return [reason, address];
+    let address;
+    try {
+      db.sync('/v1/rooms/x');
+    } catch (error) {
+      address = error.message;
+    }
+    const nobody = db.sync('ws://127.0.0.1:1/');
+    await nobody.reached('offline');
+    const { error, retryMs } = nobody.status;
+    nobody.close();
+    return [reason, address, error.message, retryMs > 0];
   }, `${hub.url}/v1/rooms/wrong`);
   assert.match(status[0], /site id|copy/);
-  assert.match(status[1], /no address/);
+  assert.match(status[1], /address \/v1\/rooms\/x must begin/);
+  assert.match(status[2], /ws:\/\/127\.0\.0\.1:1\//);
+  assert.ok(status[3]);
 });
 
 after(() => hub?.stop());

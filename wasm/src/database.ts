@@ -241,6 +241,9 @@ export class Database extends Queries {
   /** Keeps this replica and the one at a WebSocket address equal, until it is closed. */
   sync(url: string | URL, options: { token?: string } = {}): Sync {
     const { token } = options;
+    if (!/^wss?:\/\//.test(String(url))) {
+      throw new TributaryError('MISUSE', `sync: the address ${String(url)} must begin with wss:// or ws://`);
+    }
     return this.startSync((sync) => ({ op: 'sync', sync, url: String(url), ...(token === undefined ? {} : { token }) }));
   }
 
