@@ -23,6 +23,62 @@ export interface Storage {
   close(): void;
 }
 
+/**
+ * Gathers writes that follow each other, as a browser takes long for each, and SQLite writes a WAL in
+ * pieces of a page. They are passed on before anything else is asked of the file.
+ */
+export class GatheringFile implements StorageFile {
+  private readonly buffer = new Uint8Array(1 << 18);
+  private start = 0;
+  private size = 0;
+
+  constructor(private readonly file: StorageFile) {}
+
+  private pass(): void {
+    let done = 0;
+    const size = this.size;
+    this.size = 0; // also where it fails: SQLite is told, and rolls back
+    while (done < size) {
+      const written = this.file.write(this.buffer.subarray(done, size), { at: this.start + done });
+      if (written <= 0) throw new DOMException('no space left', 'QuotaExceededError');
+      done += written;
+    }
+  }
+
+  write(from: Uint8Array, { at }: { at: number }): number {
+    if (this.size > 0 && (at !== this.start + this.size || this.size + from.length > this.buffer.length)) this.pass();
+    if (from.length > this.buffer.length) return this.file.write(from, { at });
+    if (this.size === 0) this.start = at;
+    this.buffer.set(from, this.size);
+    this.size += from.length;
+    return from.length;
+  }
+
+  read(to: Uint8Array, { at }: { at: number }): number {
+    this.pass();
+    return this.file.read(to, { at });
+  }
+  truncate(size: number): void {
+    this.pass();
+    this.file.truncate(size);
+  }
+  flush(): void {
+    this.pass();
+    this.file.flush();
+  }
+  getSize(): number {
+    this.pass();
+    return this.file.getSize();
+  }
+  close(): void {
+    try {
+      this.pass();
+    } finally {
+      this.file.close();
+    }
+  }
+}
+
 /** SQLite's own memory: no files at all. */
 export function memoryStorage(): Storage {
   return { kind: 'memory', path: ':memory:', files: new Map(), close: () => {} };
@@ -62,11 +118,13 @@ async function folderOf(name: string): Promise<FileSystemDirectoryHandle> {
 
 /** Throws STORAGE where the browser refuses, and who else may hold it. */
 export async function opfsStorage(name: string): Promise<Storage> {
-  const files = new Map<string, FileSystemSyncAccessHandle>();
+  const files = new Map<string, StorageFile>();
   const close = () => files.forEach((file) => file.close());
   try {
     const folder = await folderOf(name);
-    for (const suffix of fileNames) files.set(`/db${suffix}`, await openHandle(folder, `db${suffix}`));
+    for (const suffix of fileNames) {
+      files.set(`/db${suffix}`, new GatheringFile(await openHandle(folder, `db${suffix}`)));
+    }
   } catch (error) {
     close();
     throw new TributaryError('STORAGE', `database ${name} cannot be opened in the browser's file system: ` +
