@@ -5,7 +5,7 @@ import { Database, type OpenOptions, type WorkerLike } from './database.js';
 import type { FromWorker, ToWorker } from './protocol.js';
 
 function startWorker(): WorkerLike {
-  const worker = new Worker(new URL('./worker_node.js', import.meta.url));
+  const worker = new Worker(new URL('./worker_node.js', import.meta.url), { execArgv: [] });
   return {
     postMessage: (message: ToWorker) => worker.postMessage(message),
     listen: (onMessage, onError) => {
