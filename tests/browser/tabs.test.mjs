@@ -143,9 +143,14 @@ test('a tab that goes in a transaction leaves nothing, and no one waiting', asyn
 test('a tab that closes its database hands over at once', async () => {
   const context = await browse(await temporaryFolder());
   const [leader, follower] = [await openTab(context), await openTab(context)];
+  await follower.evaluate(() => {
+    globalThis.results = Promise.allSettled(Array.from({ length: 300 }, (_, i) => db.exec('INSERT INTO item VALUES (?, 1, 1)', [`many ${i}`])));
+  });
   await leader.evaluate(() => db.close());
+  assert.deepEqual(await follower.evaluate(async () => (await results).filter(({ status }) => status !== 'fulfilled')), []);
+  assert.equal(await count(follower), 300);
   await follower.waitForFunction('db.leading');
   await follower.evaluate(() => db.exec("INSERT INTO item VALUES ('x', 1, 1)"));
-  assert.equal(await count(follower), 1);
+  assert.equal(await count(follower), 301);
   await context.close();
 });

@@ -248,8 +248,10 @@ export class Engine {
         if (code === DONE) break;
       }
     } finally {
-      this.exports.trib_reset(handle);
-      if (at !== 0) this.exports.trib_free(at);
+      if (this.db !== 0) { // it may have been closed between two slices
+        this.exports.trib_reset(handle);
+        if (at !== 0) this.exports.trib_free(at);
+      }
     }
   }
 

@@ -59,10 +59,13 @@ export class Executor {
   private lastTransaction = 0;
   private pumping = false;
   private noted = false; // the table of what was done exists
+  private closed = false;
   readonly live: LiveSet;
   readonly sync: SyncSet;
 
-  constructor(private readonly engine: Engine, tell: (client: string, event: Event) => void) {
+  /** `onBroken` is told when the module has trapped: nothing of it can be trusted then. */
+  constructor(private readonly engine: Engine, tell: (client: string, event: Event) => void,
+      private readonly onBroken: (error: PlainError) => void) {
     this.live = new LiveSet(engine, tell);
     this.sync = new SyncSet(engine, tell, () => void this.pump());
   }
@@ -95,7 +98,20 @@ export class Executor {
     void this.pump();
   }
 
+  /** What is left of clients that are not among these is forgotten. */
+  keepOnly(clients: readonly string[]): void {
+    const names = clients.map((client) => `'${client}'`).join();
+    void this.submit('', 0, { op: 'run', sql: "SELECT 1 FROM sqlite_schema WHERE name = 'tributary_done'" }, false)
+      .then((reply) => {
+        if (!('result' in reply) || reply.result.rows!.length === 0) return;
+        void this.submit('', 0, { op: 'script', sql: `DELETE FROM tributary_done WHERE client NOT IN (${names})` }, false);
+      });
+  }
+
+  /** Requests that wait fail; those of other tabs are for the next leader to answer. */
   close(): void {
+    if (this.closed) return;
+    this.closed = true;
     this.rollBack();
     this.sync.close();
     for (const job of this.queue.splice(0)) job.done({ error: { code: 'CLOSED', message: 'the database was closed' } });
@@ -118,7 +134,7 @@ export class Executor {
     if (this.pumping) return;
     this.pumping = true;
     try {
-      for (let since = performance.now(); ; ) {
+      for (let since = performance.now(); !this.closed; ) {
         const job = this.next();
         if (job !== undefined) await this.serve(job);
         if (this.transaction === undefined) {
@@ -148,14 +164,22 @@ export class Executor {
       this.checkTransaction(job.request);
       job.done({ result });
     } catch (error) {
-      this.afterFailure(job.request);
+      if (error instanceof WebAssembly.RuntimeError) return this.breakDown(job, error);
+      if (!this.closed) this.afterFailure(job.request);
       job.done({ error: error === aborted ? aborted : toPlain(error) });
     } finally {
       this.current = undefined;
     }
-    if (this.transaction !== undefined) return;
+    if (this.closed || this.transaction !== undefined) return;
     this.sync.changed();
     this.live.flush();
+  }
+
+  private breakDown(job: Job, error: Error): void {
+    this.closed = true;
+    const plain: PlainError = { code: 'FAILED', message: `the module broke down (${error.message}): open the database anew` };
+    job.done({ error: plain });
+    this.onBroken(plain);
   }
 
   // BEGIN and COMMIT by SQL would mix the writes of all who use the connection.
@@ -284,6 +308,7 @@ export class Executor {
       slices.push(slice);
       if (performance.now() - since < 30) continue;
       await nextTask();
+      if (this.closed) throw new TributaryError('CLOSED', 'the database was closed');
       if (job.cancelled) throw aborted;
       since = performance.now();
     }

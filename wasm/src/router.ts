@@ -109,7 +109,11 @@ export class Router {
       throw error;
     }
     this.storage = storage;
-    this.executor = new Executor(this.engine, (client, event) => this.tell(client, event));
+    this.executor = new Executor(this.engine, (client, event) => this.tell(client, event), (error) => {
+      this.post({ event: 'failed', error });
+      this.engine = undefined; // not to be called again; its files are given to the next leader
+      this.close();
+    });
   }
 
   // Resolves when there is a leader.
@@ -150,6 +154,15 @@ export class Router {
     for (const request of this.standing.values()) this.restand(request);
     for (const [id, request] of this.pending) this.perform(id, request, true);
     this.ready();
+    setTimeout(() => void this.tidy(), 5000);
+  }
+
+  // Notes of what was done outlive the leader that would have removed them.
+  private async tidy(): Promise<void> {
+    const { held } = await navigator.locks.query();
+    const prefix = `${this.lock}:`;
+    const alive = (held ?? []).flatMap(({ name }) => (name?.startsWith(prefix) ? [name.slice(prefix.length)] : []));
+    this.executor?.keepOnly(alive);
   }
 
   // --- As one who follows
@@ -193,6 +206,7 @@ export class Router {
       client.seen.add(id);
       if (client.seen.size > 10_000) client.seen.delete(client.seen.values().next().value!);
       void this.executor.submit(name, id, request, true).then((reply) => {
+        if (this.executor === undefined) return; // the next leader is asked
         client.channel.postMessage({ id, reply: { id, ...reply } } satisfies ToClient);
       });
     }
@@ -215,7 +229,7 @@ export class Router {
 
   private tell(client: string, event: Event): void {
     if (client === this.client) this.post(event);
-    else this.clientOf(client).channel.postMessage({ event } satisfies ToClient);
+    else if (this.executor !== undefined) this.clientOf(client).channel.postMessage({ event } satisfies ToClient);
   }
 
   // --- Requests of the page
@@ -266,10 +280,11 @@ export class Router {
   // --- The end
 
   private close(): void {
-    this.executor?.close();
+    const { executor } = this;
+    this.executor = undefined;
+    executor?.close();
     this.engine?.close();
     this.storage?.close();
-    this.executor = undefined;
     this.inbox?.close();
     this.announcements?.close();
     this.toLeader?.close();
