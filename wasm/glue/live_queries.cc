@@ -162,8 +162,8 @@ bool LiveQueries::Resolve(const std::string& name, Query* query, Dependency* dep
   for (const std::string& column : dependency->columns) {
     const auto at = std::find(columns.begin(), columns.end(), column);
     // The rowid's changes are told apart; of a view's column its table's are told besides.
-    if (at != columns.end())
-      dependency->positions.push_back(static_cast<int>(at - columns.begin()));
+    if (at == columns.end()) continue;
+    dependency->positions.push_back(static_cast<int>(at - columns.begin()));
   }
   for (const Filter& filter : dependency->filters) {
     const auto at = std::find(columns.begin(), columns.end(), filter.column);

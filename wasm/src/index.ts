@@ -2,9 +2,16 @@
 import { Database, type OpenOptions, type WorkerLike } from './database.js';
 import type { FromWorker, ToWorker } from './protocol.js';
 
-function startWorker(name: string): WorkerLike {
+function createWorker(name: string): Worker {
+  // Vite's development server copies this file elsewhere, and leaves behind what it refers to.
+  const copied = /^(.*)\/\.vite\/deps\//.exec(import.meta.url);
+  if (copied !== null) return new Worker(`${copied[1]}/tributary/worker.js`, { type: 'module' });
   // In this form bundlers see that the worker is part of the program.
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: `tributary ${name}` });
+  return new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: `tributary ${name}` });
+}
+
+function startWorker(name: string): WorkerLike {
+  const worker = createWorker(name);
   return {
     postMessage: (message: ToWorker) => worker.postMessage(message),
     listen: (onMessage, onError) => {
