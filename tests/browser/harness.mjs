@@ -1,8 +1,9 @@
 // What the browser's tests share: a server of the package and a Chromium, both stopped at the end.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { readFile, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { extname, join, normalize, resolve } from 'node:path';
@@ -39,7 +40,7 @@ const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-ru
 
 export async function temporaryFolder() {
   const folder = await mkdtemp(join(tmpdir(), 'tributary-browser-'));
-  after(() => rm(folder, { recursive: true, force: true }));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true })); // what uses it is closed by then
   return folder;
 }
 
