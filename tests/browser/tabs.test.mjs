@@ -154,3 +154,57 @@ test('a tab that closes its database hands over at once', async () => {
   assert.equal(await count(follower), 301);
   await context.close();
 });
+
+// A leader whose answers do not arrive any more, once the channel `silence` has said so.
+async function openSilencedTab(context) {
+  const page = await openPage(context, url);
+  await page.evaluate(() => {
+    const prelude = `self.onmessage = ({ data }) => { globalThis.first ??= data; };
+      const post = BroadcastChannel.prototype.postMessage;
+      let silent = false;
+      new BroadcastChannel('silence').onmessage = () => { silent = true; };
+      BroadcastChannel.prototype.postMessage = function (message) { if (!silent || !message.reply) post.call(this, message); };
+      await import(${JSON.stringify(new URL('/wasm/worker.js', location.href).href)});
+      self.onmessage({ data: globalThis.first });`;
+    const RealWorker = Worker;
+    globalThis.Worker = class extends RealWorker {
+      constructor() {
+        super(URL.createObjectURL(new Blob([prelude], { type: 'text/javascript' })), { type: 'module' });
+      }
+    };
+  });
+  await page.evaluate(async () => {
+    globalThis.db = await window.tributary.open('tabs.db');
+    await db.exec("CREATE TABLE item(id TEXT PRIMARY KEY NOT NULL, tab, n); INSERT INTO item VALUES ('a', 0, 0), ('b', 0, 0)");
+    await db.crr('item');
+  });
+  return page;
+}
+
+test('what a leader has done but not answered is not done again', async () => {
+  const context = await browse(await temporaryFolder());
+  const leader = await openSilencedTab(context);
+  const follower = await openTab(context);
+  const add = "UPDATE item SET n = n + 1 WHERE id = 'a'";
+  await follower.evaluate((add) => db.exec(add), add);
+  const begun = follower.evaluate((add) => new Promise((resolve) => {
+    globalThis.both = [db.transaction(async (tx) => {
+      await tx.exec("UPDATE item SET n = n + 1 WHERE id = 'b'");
+      const channel = new BroadcastChannel('silence');
+      channel.postMessage('');
+      setTimeout(resolve, 100);
+      await new Promise((then) => setTimeout(then, 50)); // it is silent by now, and hears the COMMIT
+    })];
+  }), add);
+  await begun;
+  await leader.waitForFunction(async () => (await db.selectValue("SELECT n FROM item WHERE id = 'b'")) === 1);
+  await follower.evaluate((add) => {
+    both.push(db.exec(add));
+  }, add);
+  await leader.waitForFunction(async () => (await db.selectValue("SELECT n FROM item WHERE id = 'a'")) === 2);
+  await crash(leader, context);
+  assert.deepEqual(await follower.evaluate(async () => (await Promise.allSettled(both)).map(({ status, reason }) => reason?.message ?? status)),
+    ['fulfilled', 'fulfilled']);
+  assert.deepEqual(await follower.evaluate(() => db.selectArrays('SELECT id, n FROM item ORDER BY id')), [['a', 2], ['b', 1]]);
+  await context.close();
+});
