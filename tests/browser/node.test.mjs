@@ -58,3 +58,14 @@ test('a process that is killed loses nothing that was acknowledged', async () =>
   }
   assert.ok(acknowledged > 20);
 });
+
+test('a file in UTF-16, and one that is cut off, are refused, and nothing has changed', async () => {
+  const db = await open('refusing', { storage: 'memory' });
+  await db.exec(`${schema}; INSERT INTO note VALUES (1, 'kept')`);
+  const wide = await db.export();
+  wide[59] = 2; // as the header says it
+  await assert.rejects(db.import(wide), /UTF-16: copy it/);
+  await assert.rejects(db.import((await db.export()).subarray(0, 5000)), /malformed|corrupt|not a database/);
+  assert.deepEqual(await db.select('SELECT * FROM note'), [{ id: 1, text: 'kept' }]);
+  await db.close();
+});

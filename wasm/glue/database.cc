@@ -53,6 +53,11 @@ int Collect(sqlite3_stmt* s, size_t enough, std::string* out) {
 }
 
 int Import(Database* database, unsigned char* data, size_t size) {
+  // The text encoding, in the file's header; this SQLite has but one.
+  if (size >= 100 && data[59] > 1) {
+    return Fail(database, SQLITE_MISMATCH,
+                "the file's text is in UTF-16: copy it into a database in UTF-8 and import that");
+  }
   sqlite3* from = nullptr;
   int rc = sqlite3_open_v2(":memory:", &from, SQLITE_OPEN_READWRITE, nullptr);
   const std::unique_ptr<sqlite3, int (*)(sqlite3*)> closed(from, sqlite3_close_v2);
@@ -61,7 +66,9 @@ int Import(Database* database, unsigned char* data, size_t size) {
   if (size >= 20 && data[18] == 2) data[18] = data[19] = 1;
   const auto length = static_cast<sqlite3_int64>(size);
   rc = sqlite3_deserialize(from, "main", data, length, length, SQLITE_DESERIALIZE_READONLY);
-  if (rc == SQLITE_OK) rc = sqlite3_exec(from, "PRAGMA schema_version", nullptr, nullptr, nullptr);
+  if (rc == SQLITE_OK) {
+    rc = sqlite3_exec(from, "SELECT 1 FROM sqlite_schema", nullptr, nullptr, nullptr);
+  }
   if (rc != SQLITE_OK) return Fail(database, rc, sqlite3_errmsg(from));
   // Pages of another size can be taken over only without a WAL.
   rc = sqlite3_exec(database->db, "PRAGMA journal_mode = DELETE", nullptr, nullptr, nullptr);
