@@ -139,10 +139,6 @@ TRIBUTARY_EXPORT(trib_error_offset) int trib_error_offset(Database* database) {
   return database->error_code != 0 ? -1 : sqlite3_error_offset(database->db);
 }
 
-TRIBUTARY_EXPORT(trib_code_name) const char* trib_code_name(int code) {
-  return sqlite3_errstr(code);
-}
-
 TRIBUTARY_EXPORT(trib_out) const char* trib_out(Database* database) { return database->out.data(); }
 TRIBUTARY_EXPORT(trib_out_size) size_t trib_out_size(Database* database) {
   return database->out.size();
@@ -228,9 +224,6 @@ TRIBUTARY_EXPORT(trib_finalize) void trib_finalize(sqlite3_stmt* s) { sqlite3_fi
 
 TRIBUTARY_EXPORT(trib_changes) double trib_changes(Database* database) {
   return static_cast<double>(sqlite3_changes64(database->db));
-}
-TRIBUTARY_EXPORT(trib_total_changes) double trib_total_changes(Database* database) {
-  return static_cast<double>(sqlite3_total_changes64(database->db));
 }
 TRIBUTARY_EXPORT(trib_last_rowid) int64_t trib_last_rowid(Database* database) {
   return sqlite3_last_insert_rowid(database->db);
