@@ -21,6 +21,7 @@ deny sync/folder 'sqlite|ext/|sync/cli|tests/' 'sync/folder/ must know neither S
 deny sync/transport 'sqlite|ext/|sync/cli|tests/' 'sync/transport/ moves bytes: it must know neither SQLite nor the layers above'
 deny sync/session 'ext/|sync/cli|sync/transport|tests/' 'sync/session/ must know neither the layers above nor how its bytes travel'
 deny sync 'ext/([^t]|t[^r])|tests/' 'sync/ sees of ext/ only its public header'
+deny wasm 'ext/([^t]|t[^r])|crdt/|sync/(cli|transport|folder)|tests/' 'wasm/ sees of ext/ only its public header, of sync/ only sessions'
 for folder in crdt ext; do deny "$folder" 'iostream[>"]' 'iostream puts 440 KB of locale code into tributary.so'; done
 
 hits=$(grep -rlE '^ *# *include *[<"]sqlite3' sync/session | grep -v '/sqlite_replica\.h$')
