@@ -43,6 +43,40 @@ test('rows outlive a reload, a closed database and a restart of the browser', as
   await context.close();
 });
 
+test('a device that is full refuses what does not fit, and keeps the rest', async () => {
+  const context = await browse(await temporaryFolder());
+  const page = await openPage(context, url);
+  await openNotes(page);
+  await page.evaluate(() => db.exec("INSERT INTO note VALUES (1, 'before')"));
+  const session = await context.newCDPSession(page);
+  const limit = (bytes) => session.send('Storage.overrideQuotaForOrigin', { origin: new URL(url).origin, quotaSize: bytes });
+  await limit(3_000_000);
+  const full = await page.evaluate(async () => {
+    let id = 1;
+    try {
+      for (; id < 1000; ) {
+        await db.exec('INSERT INTO note VALUES (?, ?)', [id + 1, 'x'.repeat(100_000)]);
+        ++id;
+      }
+    } catch (error) {
+      return { code: error.code, message: error.message, id };
+    }
+    return null;
+  });
+  assert.equal(full?.code, 'SQLITE_FULL', JSON.stringify(full));
+  const rows = () => page.evaluate(() => db.selectValue('SELECT count(*) FROM note'));
+  assert.equal(await rows(), full.id, 'what was acknowledged is there, what was refused is not');
+  await limit(100_000_000);
+  await page.evaluate(() => db.exec("INSERT INTO note(text) VALUES ('after')"));
+  await page.reload();
+  await page.waitForFunction('window.loaded === true');
+  await openNotes(page);
+  assert.equal(await rows(), full.id + 1);
+  assert.equal(await page.evaluate(() => db.selectValue('PRAGMA integrity_check')), 'ok');
+  assert.deepEqual(await page.evaluate(() => db.select('SELECT * FROM crsql_check')), []);
+  await context.close();
+});
+
 // Every acknowledged transaction of 20 rows is told to the test before the next one begins.
 test('a browser killed while it writes loses nothing that was acknowledged', async () => {
   const profile = await temporaryFolder();

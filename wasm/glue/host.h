@@ -21,7 +21,7 @@ TRIBUTARY_IMPORT(write)
 int32_t host_write(int32_t handle, const void* from, int32_t size, double offset);
 // 0, or 1 on failure.
 TRIBUTARY_IMPORT(truncate) int32_t host_truncate(int32_t handle, double size);
-// Returns only when everything written is on the device. 0, or 1 on failure.
+// Returns only when everything written is on the device. Like write, whose bytes it may pass on.
 TRIBUTARY_IMPORT(sync) int32_t host_sync(int32_t handle);
 // -1 on failure.
 TRIBUTARY_IMPORT(size) double host_size(int32_t handle);

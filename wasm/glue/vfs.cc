@@ -32,15 +32,15 @@ int Read(sqlite3_file* file, void* to, int size, sqlite3_int64 offset) {
   return SQLITE_IOERR_SHORT_READ;
 }
 
+// Of a host's answer: 2 is a device that is full.
+int ResultOf(int32_t answer, int error) {
+  if (answer == 2) return SQLITE_FULL;
+  return answer == 0 ? SQLITE_OK : error;
+}
+
 int Write(sqlite3_file* file, const void* from, int size, sqlite3_int64 offset) {
-  switch (host_write(HandleOf(file), from, size, static_cast<double>(offset))) {
-    case 0:
-      return SQLITE_OK;
-    case 2:
-      return SQLITE_FULL;
-    default:
-      return SQLITE_IOERR_WRITE;
-  }
+  return ResultOf(host_write(HandleOf(file), from, size, static_cast<double>(offset)),
+                  SQLITE_IOERR_WRITE);
 }
 
 int Truncate(sqlite3_file* file, sqlite3_int64 size) {
@@ -49,7 +49,7 @@ int Truncate(sqlite3_file* file, sqlite3_int64 size) {
 }
 
 int Sync(sqlite3_file* file, int) {
-  return host_sync(HandleOf(file)) == 0 ? SQLITE_OK : SQLITE_IOERR_FSYNC;
+  return ResultOf(host_sync(HandleOf(file)), SQLITE_IOERR_FSYNC);  // writes may have been held back
 }
 
 int FileSize(sqlite3_file* file, sqlite3_int64* size) {

@@ -59,7 +59,7 @@ function fileFunctions(state: HostState): Record<string, (...args: never[]) => n
     write: (handle: number, from: number, size: number, offset: number) =>
       attempt(() => writeAll(open[handle]!, bytes(from, size), offset)),
     truncate: (handle: number, size: number) => (attempt(() => open[handle]!.truncate(size)) === 0 ? 0 : 1),
-    sync: (handle: number) => (attempt(() => open[handle]!.flush()) === 0 ? 0 : 1),
+    sync: (handle: number) => attempt(() => open[handle]!.flush()),
     size: (handle: number) => {
       let size = -1;
       attempt(() => (size = open[handle]!.getSize()));
