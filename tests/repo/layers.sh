@@ -19,6 +19,7 @@ deny ext 'sync/[^c]|sync/c[^h]|tests/|google/protobuf' 'ext/ may include crdt/, 
 deny sync/changeset 'sqlite|ext/|sync/cli|tests/' 'sync/changeset/ must know neither SQLite nor the layers above'
 deny sync/folder 'sqlite|ext/|sync/cli|tests/' 'sync/folder/ must know neither SQLite nor the layers above'
 deny sync/transport 'sqlite|ext/|sync/cli|tests/' 'sync/transport/ moves bytes: it must know neither SQLite nor the layers above'
+deny sync/hub 'sync/cli|tests/' 'sync/hub/ must not know the command line'
 deny sync/session 'ext/|sync/cli|sync/transport|tests/' 'sync/session/ must know neither the layers above nor how its bytes travel'
 deny sync 'ext/([^t]|t[^r])|tests/' 'sync/ sees of ext/ only its public header'
 deny wasm 'ext/([^t]|t[^r])|crdt/|sync/(cli|transport|folder)|tests/' 'wasm/ sees of ext/ only its public header, of sync/ only sessions'
