@@ -33,7 +33,10 @@ constexpr std::string_view kDetails =
     "another\n"
     "refers to; such references are counted in the result, and listed by tributary check.\n\n"
     "The other copy may be elsewhere: --exec runs a command that leads to a tributary session\n"
-    "there, tcp://HOST:PORT connects to one that listens. Conflicts are not listed then. With\n"
+    "there, tcp://HOST:PORT connects to one that listens, ws:// and wss:// to a room of a hub "
+    "(see\n"
+    "tributary serve), where --watch stays and connects again. Conflicts are not listed then. "
+    "With\n"
     "--live, --until ends it once this copy has seen what a token names (see tributary wait).\n\n"
     "--dry-run does it on copies in memory or unnamed temporary files, and writes nothing else. "
     "It\n"
@@ -336,8 +339,16 @@ void WriteJson(const Session& s, const ConflictTracker& tracker) {
 Status CheckForm(const Arguments& args) {
   TRIBUTARY_RETURN_IF_ERROR(args.NotBoth("--folder", "--exec"));
   TRIBUTARY_RETURN_IF_ERROR(args.NotBoth("--folder", "--live"));
+  if (!IsHubSync(args)) {
+    TRIBUTARY_RETURN_IF_ERROR(args.Needs("--folder", {"--watch"}));
+    for (const std::string_view option : {"--token-file", "--ca"}) {
+      if (!args.Has(option)) continue;
+      return {ExitCode::kUsage,
+              "option " + std::string(option) + " goes with a hub, ws://... or wss://..., only"};
+    }
+  }
   TRIBUTARY_RETURN_IF_ERROR(
-      args.Needs("--folder", {"--watch", "--poll", "--every", "--snapshot", "--verify"}));
+      args.Needs("--folder", {"--poll", "--every", "--snapshot", "--verify"}));
   TRIBUTARY_RETURN_IF_ERROR(args.Needs("--live", {"--until"}));
   return args.Needs("--until", {"--for"});
 }
@@ -364,7 +375,8 @@ Status RunSync(const Context& context) {
   if (IsSessionSync(context.args)) return RunSessionSync(context);
   if (context.args.positional.size() != 2) {
     return {ExitCode::kUsage,
-            "sync needs two databases, or one and --folder DIR, --exec COMMAND or tcp://HOST:PORT"};
+            "sync needs two databases, or one and --folder DIR, --exec COMMAND, tcp://HOST:PORT or "
+            "ws://HOST:PORT/v1/rooms/NAME"};
   }
   TRIBUTARY_RETURN_IF_ERROR(CheckSecond(context));
   const auto started = std::chrono::steady_clock::now();
@@ -402,13 +414,13 @@ Status RunSync(const Context& context) {
 
 Command SyncCommand() {
   return {"sync",
-          "A B | A --folder DIR | A --exec CMD | A tcp://HOST:PORT",
+          "A B | A --folder DIR | A --exec CMD | A URL",
           "make two copies equal, both ways",
           kDetails,
           {{"--conflicts", "", "N", "show up to N conflicts (default 10)"},
            {"--batch", "", "BYTES", "bytes per transaction of the receiver (default 1048576)"},
            {"--folder", "", "DIR", "exchange through a folder that a file-sync tool carries"},
-           {"--watch", "", "", "with --folder: go on until interrupted"},
+           {"--watch", "", "", "with --folder or a hub: go on until interrupted"},
            {"--poll", "", "SECONDS", "with --watch: look at least this often (default 5)"},
            {"--every", "", "SECONDS", "with --watch: write at most this often (default 1)"},
            {"--snapshot", "", "", "with --folder: write a segment with everything"},
@@ -416,6 +428,8 @@ Command SyncCommand() {
            {"--exec", "", "COMMAND", "sync with the session that this command runs"},
            {"--live", "", "", "stay and exchange what is written, until Ctrl-C"},
            {"--until", "", "TOKEN", "with --live: until what the token names is here"},
+           {"--token-file", "", "FILE", "with a hub: the token that it asks for"},
+           {"--ca", "", "FILE", "with wss://: who vouches for the hub (PEM)"},
            {"--for", "", "SECONDS", "with --until: wait no longer than that (default 10)"},
            {"--dry-run", "", "", "only say what would be done; write nothing anywhere"}},
           1,

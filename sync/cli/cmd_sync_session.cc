@@ -1,4 +1,13 @@
-// tributary sync with a replica that is not a file here: through a command, or over TCP.
+// tributary sync with a replica that is not a file here: through a command, over TCP, or a hub.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <thread>
+
+#include "absl/strings/ascii.h"
 #include "sync/cli/dry_run.h"
 #include "sync/cli/replica.h"
 #include "sync/cli/session_run.h"
@@ -53,10 +62,100 @@ Status OverTcp(const Database& db, const Context& context, SessionRun run,
   return RunSession(db, context, run, result);
 }
 
+// What a room that has no tables yet is to get: those that are replicated here.
+Status LoadTables(const Database& db, std::string* schema) {
+  std::vector<std::string> tables;
+  TRIBUTARY_RETURN_IF_ERROR(ReplicatedTables(db, &tables));
+  Statement s = db.Prepare("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?");
+  for (const std::string& table : tables) {
+    s.Reset();
+    s.BindText(1, table);
+    if (s.Step()) schema->append(s.Text(0)).append(";\n");
+  }
+  return s.status();
+}
+
+Status ReadToken(const Arguments& args, std::string* token) {
+  if (!args.Has("--token-file")) return {};
+  const std::string path = args.Get("--token-file");
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return {ExitCode::kCannotOpen, path + ": cannot read this token file"};
+  std::string text(std::istreambuf_iterator<char>(in), {});
+  *token = absl::StripAsciiWhitespace(text);
+  const bool plain = std::all_of(token->begin(), token->end(), absl::ascii_isgraph);
+  if (!token->empty() && plain) return {};
+  return {ExitCode::kUsage, path + ": holds no token: one line without spaces"};
+}
+
+// What another try may mend: nobody answers, the hub is busy or going, the connection broke.
+bool IsPassing(const Status& status) {
+  return status.code() == ExitCode::kBusy || status.code() == ExitCode::kCannotOpen ||
+         status.code() == ExitCode::kFailed;
+}
+
+// Waits a little longer each time, and not all clients of a hub that comes back equally long.
+class Backoff {
+ public:
+  // False where the program was told to end.
+  bool Wait() {
+    using std::chrono::milliseconds;
+    std::uniform_real_distribution<double> share(0.5, 1);
+    const auto until = std::chrono::steady_clock::now() +
+                       milliseconds(static_cast<int64_t>(share(random_) * delay_ms_));
+    delay_ms_ = std::min(2 * delay_ms_, kMostMs);
+    while (!Interrupted() && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(milliseconds(50));
+    }
+    return !Interrupted();
+  }
+  void Reset() { delay_ms_ = kLeastMs; }
+
+ private:
+  static constexpr double kLeastMs = 500;
+  static constexpr double kMostMs = 30000;
+  double delay_ms_ = kLeastMs;
+  std::minstd_rand random_{std::random_device()()};
+};
+
+// With --watch, a connection that breaks is followed by another, which goes on where it ended.
+Status OverHub(const Database& db, const Context& context, SessionRun run, const std::string& url,
+               SessionResult* result) {
+  WebSocketOptions hub;
+  if (!ParseWebSocketUrl(url, &hub.address)) {
+    return {ExitCode::kUsage,
+            "'" + url + "' is no address such as wss://hub.example/v1/rooms/notes"};
+  }
+  const bool watch = context.args.Has("--watch");
+  hub.connect_seconds = kConnectSeconds;
+  hub.ca_file = context.args.Get("--ca");
+  TRIBUTARY_RETURN_IF_ERROR(ReadToken(context.args, &hub.token));
+  if (!run.dry_run) TRIBUTARY_RETURN_IF_ERROR(LoadTables(db, &hub.schema));
+  run.hub = &hub;
+  run.live = run.live || watch;
+  run.greeting_seconds = kGreetingSeconds;
+  Backoff backoff;
+  for (;;) {
+    Status ran = RunSession(db, context, run, result);
+    const bool passing = (ran.ok() || IsPassing(ran)) && run.until.empty();
+    if (!watch || Interrupted() || !passing) return ran;
+    if (!context.quiet) {
+      std::fprintf(stderr, "tributary: %s; connecting again\n",
+                   ran.ok() ? "the hub said goodbye" : OneLine(ran.message(), 500).c_str());
+    }
+    if (!result->peer_site.empty()) backoff.Reset();
+    if (!backoff.Wait()) return {};
+    *result = {};
+  }
+}
+
 }  // namespace
 
+bool IsHubSync(const Arguments& args) {
+  return args.positional.size() > 1 && IsWebSocketUrl(args.positional[1]);
+}
+
 bool IsSessionSync(const Arguments& args) {
-  if (args.Has("--exec") || args.Has("--live")) return true;
+  if (args.Has("--exec") || args.Has("--live") || IsHubSync(args)) return true;
   return args.positional.size() > 1 && args.positional[1].starts_with(kTcpScheme);
 }
 
@@ -65,10 +164,10 @@ Status RunSessionSync(const Context& context) {
   const bool exec = args.Has("--exec");
   if (exec == (args.positional.size() > 1)) {
     return {ExitCode::kUsage, exec ? "give --exec or a second copy, not both"
-                                   : "--live needs --exec COMMAND or tcp://HOST:PORT"};
+                                   : "--live needs --exec COMMAND, tcp://HOST:PORT or a hub"};
   }
   const std::string peer = exec ? args.Get("--exec") : context.arg(1);
-  if (!exec && !peer.starts_with(kTcpScheme)) {
+  if (!exec && !peer.starts_with(kTcpScheme) && !IsHubSync(args)) {
     return {ExitCode::kUsage, "--live needs --exec COMMAND or tcp://HOST:PORT, not a file"};
   }
   SessionRun run{.live = args.Has("--live"),
@@ -76,6 +175,7 @@ Status RunSessionSync(const Context& context) {
                  .until = args.Get("--until"),
                  .until_seconds = kDefaultWaitSeconds};
   TRIBUTARY_RETURN_IF_ERROR(args.NotBoth("--dry-run", "--live"));
+  TRIBUTARY_RETURN_IF_ERROR(args.NotBoth("--dry-run", "--watch"));
   TRIBUTARY_RETURN_IF_ERROR(args.GetSeconds("--for", &run.until_seconds));
   if (args.Has("--until")) TRIBUTARY_RETURN_IF_ERROR(CheckToken(run.until));
   Database db;
@@ -88,8 +188,8 @@ Status RunSessionSync(const Context& context) {
     progress.Part("syncing", Progress::Unit::kRows);
     progress.Watch(db);
     run.progress = &progress;
-    ran = exec ? OverChild(db, context, run, peer, &result)
-               : OverTcp(db, context, run, peer, &result);
+    const auto over = exec ? OverChild : IsHubSync(args) ? OverHub : OverTcp;
+    ran = over(db, context, run, peer, &result);
   }
   TRIBUTARY_RETURN_IF_ERROR(ran);
   if (context.json) WriteSession(stdout, context.arg(0), peer, result);

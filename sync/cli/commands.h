@@ -44,6 +44,7 @@ inline constexpr size_t kAnyNumber = static_cast<size_t>(-1);
 Command InitCommand();
 Command SyncCommand();
 Command SessionCommand();
+Command ServeCommand();
 Command CloneCommand();
 Command StatusCommand();
 Command LogCommand();

@@ -31,9 +31,9 @@ std::vector<Option> GlobalOptions() {
 }
 
 std::vector<Command> Commands() {
-  return {InitCommand(),    SyncCommand(),    SessionCommand(), CloneCommand(), StatusCommand(),
-          LogCommand(),     DiffCommand(),    CheckCommand(),   SqlCommand(),   BackupCommand(),
-          RestoreCommand(), InspectCommand(), WaitCommand()};
+  return {InitCommand(),   SyncCommand(),    SessionCommand(), ServeCommand(), CloneCommand(),
+          StatusCommand(), LogCommand(),     DiffCommand(),    CheckCommand(), SqlCommand(),
+          BackupCommand(), RestoreCommand(), InspectCommand(), WaitCommand()};
 }
 
 void PrintOptions(const std::vector<Option>& options) {

@@ -121,6 +121,8 @@ void WriteDryRun(JsonWriter* json, const SessionResult& r) {
 
 }  // namespace
 
+bool Interrupted() { return interrupted != 0; }
+
 uint64_t NowMonotonicMs() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
@@ -136,7 +138,7 @@ Status CheckToken(const std::string& text) {
 Status ToStatus(const absl::Status& status, const std::string& path) {
   const std::string message(status.message());
   const bool of_database =
-      !message.starts_with("the other side") &&
+      !message.starts_with("the other side") && !message.starts_with("the hub") &&
       (absl::IsUnavailable(status) || absl::IsUnknown(status) || absl::IsInternal(status));
   const std::string text = of_database ? path + ": " + message : message;
   switch (status.code()) {
@@ -145,6 +147,7 @@ Status ToStatus(const absl::Status& status, const std::string& path) {
     case absl::StatusCode::kDeadlineExceeded:
       return {ExitCode::kDifferent, path + ": " + message};
     case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kPermissionDenied:
       return {ExitCode::kDifferent, text};
     case absl::StatusCode::kUnavailable:
       return {ExitCode::kBusy, text};
@@ -166,15 +169,25 @@ Status RunSession(const Database& db, const Context& context, const SessionRun& 
   bool changed = false;
   absl::Status watched = replica.HasChanged(&changed);
   if (run.live) CatchSignals();
-  StreamOptions stream{.in = run.in, .out = run.out, .greeting_seconds = run.greeting_seconds};
-  stream.on_turn = [&] {
+  const std::function<void()> on_turn = [&] {
     if (run.progress != nullptr) ShowProgress(session.stats(), run.progress);
     if (!run.live) return;
     // A failure shows again where the session reads.
     if (replica.HasChanged(&changed).ok() && changed) session.LocalChanges();
     if (interrupted != 0 || until.Reached(session.stats(), changed)) session.Finish();
   };
-  const absl::Status ran = watched.ok() ? RunOverStream(&session, stream) : watched;
+  absl::Status ran = watched;
+  if (ran.ok() && run.hub != nullptr) {
+    WebSocketOptions hub = *run.hub;
+    hub.greeting_seconds = run.greeting_seconds;
+    hub.on_turn = on_turn;
+    ran = RunOverWebSocket(&session, hub);
+  } else if (ran.ok()) {
+    ran = RunOverStream(&session, {.in = run.in,
+                                   .out = run.out,
+                                   .greeting_seconds = run.greeting_seconds,
+                                   .on_turn = on_turn});
+  }
   result->stats = session.stats();
   result->dry = run.dry_run;
   result->dry_run = session.dry_run();

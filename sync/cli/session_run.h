@@ -11,12 +11,15 @@
 #include "sync/cli/output.h"
 #include "sync/cli/parked.h"
 #include "sync/session/session.h"
+#include "sync/transport/websocket.h"
 
 namespace tributary::cli {
 
 struct SessionRun {
   int in = -1;
   int out = -1;
+  // Instead of these: a hub. Not the greeting and what is called each turn.
+  const WebSocketOptions* hub = nullptr;
   bool live = false;
   bool dry_run = false;
   // A live session ends when this token is seen, or not seen for so long; "" for none.
@@ -64,7 +67,11 @@ Status CheckToken(const std::string& text);
 // A clock that only goes forward.
 uint64_t NowMonotonicMs();
 
-// sync A --exec COMMAND, and sync A tcp://HOST:PORT.
+// Whether the program was told to end, by a signal in a live session.
+bool Interrupted();
+
+// sync A --exec COMMAND, sync A tcp://HOST:PORT and sync A ws://HOST:PORT/v1/rooms/NAME.
+bool IsHubSync(const Arguments& args);
 bool IsSessionSync(const Arguments& args);
 Status RunSessionSync(const Context& context);
 

@@ -15,8 +15,8 @@ constexpr size_t kMaxSmallMessage = kFrameFixedSize + 4096;
 constexpr size_t kMaxMessage = kFrameFixedSize + kMaxFrameHeader;
 // So much of what a stranger says is shown.
 constexpr size_t kMaxQuote = 200;
-// A buffer that has grown beyond is given back.
-constexpr size_t kKeepCapacity = 4 << 20;
+// A buffer that has grown beyond is given back: thousands of sessions of a hub are mostly idle.
+constexpr size_t kKeepCapacity = 16 << 10;
 
 // Forgets the first bytes, which were used.
 void Forget(std::string* buffer, size_t* at, size_t bytes) {
@@ -51,6 +51,7 @@ SessionError CodeOf(const absl::Status& status) {
     case absl::StatusCode::kInvalidArgument:
       return SessionError::kProtocol;
     case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kPermissionDenied:
       return SessionError::kRefused;
     case absl::StatusCode::kUnavailable:
       return SessionError::kLocked;
@@ -195,6 +196,9 @@ absl::Status Session::CheckExpected(FrameKind kind, size_t size) const {
       limit = kMaxMessage;
       break;
     case FrameKind::kChangeset: {
+      if (options_.read_only && want_sent_) {
+        return absl::FailedPreconditionError("changesets are not taken from a reader");
+      }
       expected = expected && want_sent_ && !options_.dry_run;
       limit = options_.max_frame_bytes;
       const uint64_t outstanding = received_bytes_ - acked_bytes_;

@@ -40,6 +40,11 @@ struct SessionOptions {
   // Nothing is sent, asked for or written: only found out what a session would do. The peer need
   // not know; to it this is one that exchanges nothing. Not together with `live`.
   bool dry_run = false;
+  // Nothing is asked for, and a changeset that comes all the same is refused.
+  bool read_only = false;
+  // With so much waiting to be written nothing is added: memory stays bounded though the peer may
+  // not read.
+  size_t output_bytes = 1 << 20;
 };
 
 struct SessionStats {
@@ -87,6 +92,8 @@ class Session {
   void Finish() { finish_ = true; }
   // Nothing is to be expected for a while: ends the replica's read transaction.
   void Rest();
+  // While held, no changeset is made, so that those of several peers can be applied in one go.
+  void HoldSending(bool held) { held_ = held; }
 
   // --- Actions
   // Does one step: makes one changeset, or reads one message. False if there is nothing to do
@@ -192,6 +199,7 @@ class Session {
   bool equal_ = false;
   bool finish_ = false;
   bool local_changes_ = false;
+  bool held_ = false;
 
   // Receiving.
   uint64_t received_bytes_ = 0;  // of changesets, all committed

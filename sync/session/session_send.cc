@@ -8,10 +8,6 @@
 namespace tributary {
 namespace {
 
-// With so much waiting to be written nothing is added: memory stays bounded though the peer may
-// not read.
-constexpr size_t kEnoughOutput = 1 << 20;
-
 // At least so many pieces fit into the window, so that the next is on its way while one is merged.
 constexpr uint64_t kPiecesInWindow = 4;
 
@@ -26,7 +22,7 @@ void Session::Send(std::string_view frame) {
 absl::Status Session::SendWant() {
   WantMessage want;
   TRIBUTARY_SESSION_RETURN_IF_ERROR(replica_->GetHave({}, &want.have));
-  want.nothing = options_.dry_run;
+  want.nothing = options_.dry_run || options_.read_only;
   want.window = options_.window_bytes;
   want.max_frame = options_.max_frame_bytes;
   Send(want.Encode());
@@ -61,7 +57,7 @@ bool Session::FitsWindow(size_t bytes) const {
 }
 
 bool Session::MayProduce() const {
-  return streaming_ && !bye_sent_ && output().size() < kEnoughOutput &&
+  return streaming_ && !held_ && !bye_sent_ && output().size() < options_.output_bytes &&
          (pending_.empty() || FitsWindow(pending_.size()));
 }
 
@@ -106,9 +102,9 @@ absl::Status Session::NextPiece() {
     loose_to_skip_--;
   }
   if (pending_.size() > peer_.max_frame) {
-    return absl::FailedPreconditionError(absl::StrCat("a changeset has ", pending_.size(),
-                                                      " bytes, but the other side takes only ",
-                                                      peer_.max_frame));
+    return absl::FailedPreconditionError(
+        absl::StrCat("a changeset has ", pending_.size(), " bytes, but the other side takes only ",
+                     peer_.max_frame, " (a hub: see its --max-frame)"));
   }
   if (pending_header_.covers.empty()) {
     loose_sent_++;
@@ -171,7 +167,8 @@ bool Session::StartOver() {
 
 // One acknowledgement may stand for many changesets.
 void Session::SendAck() {
-  if (received_bytes_ == acked_bytes_ || bye_sent_ || output().size() >= kEnoughOutput) return;
+  if (received_bytes_ == acked_bytes_ || bye_sent_) return;
+  if (output().size() >= options_.output_bytes) return;
   acked_bytes_ = received_bytes_;
   Send(AckMessage{acked_bytes_}.Encode());
 }

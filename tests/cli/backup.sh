@@ -3,7 +3,6 @@
 # shellcheck source=tests/cli/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-digest() { sql "$1" 'SELECT crsql_digest()'; }
 
 make_db a.db "PRAGMA user_version = 42; $schema
   CREATE INDEX note_title ON note(title);

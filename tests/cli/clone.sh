@@ -7,7 +7,6 @@ replicas a.db
 sql a.db "INSERT INTO note VALUES (1, 'milk', NULL, 1.5), (2, 'bread', NULL, 2)"
 sql a.db "UPDATE note SET title = 'oat milk' WHERE id = 1; DELETE FROM note WHERE id = 2"
 sum=$(checksum a.db)
-digest() { sql "$1" 'SELECT crsql_digest()'; }
 
 # A replica of its own that knows all: a sync has nothing to move.
 expect 0 clone a.db b.db

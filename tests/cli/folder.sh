@@ -4,7 +4,6 @@
 # shellcheck source=tests/cli/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-digest() { sql "$1" 'SELECT crsql_digest()'; }
 site() { sql "$1" 'SELECT lower(hex(crsql_site_id()))'; }
 same() { # same DB...: equal replicas
   local db

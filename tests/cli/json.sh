@@ -82,6 +82,9 @@ failure 5 sync a.db --exec false
 failure 3 sync a.db tcp://127.0.0.1:1
 failure 3 session missing.db --listen 0
 failure 2 session a.db --listen here
+# What it says while it runs is a log of JSON lines: tests/hub/.
+failure 2 serve
+failure 3 serve --dir /proc/none/rooms --listen 0
 result 0 sync a.db --folder F
 result 0 sync a.db --folder F --dry-run
 failure 3 sync a.db --folder no/such

@@ -74,6 +74,21 @@ sql() {
   "$TRIBUTARY" sql --raw "$@" 2>err </dev/null || fail "sql: $*"
 }
 
+digest() { sql "$1" 'SELECT crsql_digest()'; }
+equal() { is "$(digest "$1")" "$(digest "$2")"; }
+
+# until_true SECONDS COMMAND...: waits for it to succeed.
+until_true() {
+  local tries=$(($1 * 20))
+  shift
+  checks=$((checks + 1))
+  while ! "$@"; do
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] || { fail "still not: $*"; return; }
+    sleep 0.05
+  done
+}
+
 # make NAME SQL: a plain database.
 make_db() {
   rm -f "$1"

@@ -26,7 +26,6 @@ edit_northwind() {
   esac
 }
 
-digest() { sql "$1" 'SELECT crsql_digest()'; }
 problems() { # of check; only references that the original has, too
   "$TRIBUTARY" check --json "$1" >checked
   python3 -c 'import json; print(sorted((p["kind"], p["table"]) for p in json.load(open("checked"))["problems"]))'

@@ -4,21 +4,6 @@
 # shellcheck source=tests/cli/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-digest() { sql "$1" 'SELECT crsql_digest()'; }
-equal() { is "$(digest "$1")" "$(digest "$2")"; }
-
-# until SECONDS COMMAND...: waits for it to succeed.
-until_true() {
-  local tries=$(($1 * 10))
-  shift
-  checks=$((checks + 1))
-  while ! "$@"; do
-    tries=$((tries - 1))
-    [ $tries -gt 0 ] || { fail "still not: $*"; return; }
-    sleep 0.1
-  done
-}
-
 # --- A child process.
 replicas a.db b.db
 session_b="'$TRIBUTARY' session b.db"

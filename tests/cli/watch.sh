@@ -2,7 +2,6 @@
 # --watch while somebody writes all the time: few segments, and in the end all is there.
 # shellcheck source=tests/cli/lib.sh
 source "$(dirname "$0")/lib.sh"
-digest() { sql "$1" 'SELECT crsql_digest()'; }
 segments() { find "$1" -name '[0-9]*.trib' | wc -l; }
 
 replicas a.db
